@@ -1,0 +1,18 @@
+//! The agent as a library. The pipeline's stages, each of which imports only stages before it:
+//!
+//! `config` -> `mapping` -> `elf` -> `spec` -> `bpf` -> `attach` -> `event` -> `aggregate` -> `sinks` ->
+//! `metrics` -> `health` -> `http` -> `gate` -> `exec`, `run` (which put them together).
+pub mod aggregate;
+pub mod attach;
+pub mod bpf;
+pub mod config;
+pub mod elf;
+pub mod event;
+pub mod exec;
+pub mod gate;
+pub mod health;
+pub mod http;
+pub mod mapping;
+pub mod metrics;
+pub mod sinks;
+pub mod spec;
