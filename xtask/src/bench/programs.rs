@@ -1,0 +1,99 @@
+//! The benchmarks of the kernel path: programs `bench_*` of the crate `tests`, which print what
+//! [`super::figures`] describes. They load BPF programs, so they need root.
+
+use std::process::Command;
+
+use super::{Benchmark, Case, Limit, figures};
+use crate::process;
+
+/// The crate with the programs.
+const PACKAGE: &str = "sidecar-tests";
+
+/// A measuring program and what is promised of its figures.
+pub(crate) struct Program {
+    name: &'static str,
+    about: &'static str,
+    /// The program's name in the crate `tests`.
+    program: &'static str,
+    limits: &'static [(&'static str, Limit)],
+}
+
+/// Every measuring program.
+pub(crate) const PROGRAMS: [Program; 6] = [
+    Program {
+        name: "hit",
+        about: "a counted hit, against an empty BPF program at the same site",
+        program: "bench_hit",
+        limits: &[("hit", Limit::Ratio(1.15))],
+    },
+    Program {
+        name: "kept",
+        about: "a kept record with two strings of 32 bytes, against an empty BPF program at the same site",
+        program: "bench_kept",
+        limits: &[("kept", Limit::Ratio(2.0))],
+    },
+    Program {
+        name: "wakeups",
+        about: "how often the reader wakes at 1,000,000 hits a second",
+        program: "bench_wakeups",
+        limits: &[("wakeups", Limit::Value(1100.0))],
+    },
+    Program {
+        name: "drain",
+        about: "300,000 kept records a second for 20 seconds: records lost, the agent's memory",
+        program: "bench_drain",
+        limits: &[("lost", Limit::Value(0.0)), ("rss_mb", Limit::Value(40.0))],
+    },
+    Program {
+        name: "idle",
+        about: "the agent with nothing to do: memory, processor, wake-ups",
+        program: "bench_idle",
+        limits: &[
+            ("rss_mb", Limit::Value(16.0)),
+            ("cpu_percent", Limit::Value(0.1)),
+            ("wakeups", Limit::Value(5.0)),
+        ],
+    },
+    Program {
+        name: "detach",
+        about: "letting go of 10,000 sites, by request and by kill -9",
+        program: "bench_detach",
+        limits: &[("detach_ms", Limit::Value(200.0)), ("killed_ms", Limit::Value(200.0))],
+    },
+];
+
+impl Program {
+    fn cargo(&self, verb: &str) -> Command {
+        let mut command = process::command(["cargo", verb, "--quiet", "--release", "-p", PACKAGE, "--bin"]);
+        command.arg(self.program);
+        command
+    }
+}
+
+impl Benchmark for Program {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn about(&self) -> &'static str {
+        self.about
+    }
+
+    fn prepare(&self) -> Vec<Command> {
+        // The agent is measured as users run it.
+        let agent = process::command(["cargo", "build", "--quiet", "--release", "-p", "sidecar-agent"]);
+        vec![agent, self.cargo("build")]
+    }
+
+    fn baseline(&self) -> Option<Case> {
+        None
+    }
+
+    fn cases(&self) -> Vec<Case> {
+        vec![Case { name: self.name, command: self.cargo("run"), parse: figures::parse }]
+    }
+
+    fn limits(&self) -> Vec<(&'static str, Limit)> {
+        self.limits.to_vec()
+    }
+}

@@ -1,0 +1,48 @@
+//! What the rules are about and what they excuse, each with its reason.
+
+/// The agent's top-level modules. A module imports only itself and those before it.
+pub(crate) const ORDER: [&str; 15] = [
+    "config",
+    "mapping",
+    "elf",
+    "spec",
+    "bpf",
+    "attach",
+    "event",
+    "aggregate",
+    "sinks",
+    "metrics",
+    "health",
+    "http",
+    "gate",
+    "exec",
+    "run",
+];
+
+/// Modules of the agent whose functions depend on their arguments alone.
+pub(crate) const PURE: [&str; 3] = ["mapping", "spec", "aggregate"];
+
+/// What pure modules do not name: runtimes, the kernel, and clocks.
+pub(crate) const IMPURE: [&str; 7] =
+    ["tokio", "aya", "aya_obj", "procfs", "Instant", "SystemTime", "clock_gettime"];
+
+/// The one module of the agent that names [`KERNEL_NAMES`].
+pub(crate) const KERNEL_MODULE: &str = "bpf";
+/// aya's crates, and raw system calls.
+pub(crate) const KERNEL_NAMES: [&str; 4] = ["aya", "aya_obj", "aya_log", "syscall"];
+
+/// Files of the agent that start tasks, threads or runtimes' work; all others offer functions to call.
+pub(crate) const SPAWN: &[(&str, &str)] = &[
+    ("sidecar-agent/src/exec/mod.rs", "the life of `sidecar exec`: its tasks are started and joined here"),
+    ("sidecar-agent/src/run/mod.rs", "the life of `sidecar run`: its tasks are started and joined here"),
+    ("sidecar-agent/src/http/server.rs", "the control plane's own runtime, on a thread of its own"),
+];
+
+/// Lines that a source file may have.
+pub(crate) const MOST_LINES: usize = 400;
+
+/// Files that are longer than [`MOST_LINES`], and why that is right.
+pub(crate) const LONG: &[(&str, &str)] = &[];
+
+/// Where unfinished things may be named.
+pub(crate) const LEFTOVERS_WELCOME: &str = "docs/roadmap.md";
