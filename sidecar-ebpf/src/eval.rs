@@ -1,8 +1,6 @@
 //! Spec evaluation: from a site's registers to the value of an argument.
 
-use sidecar_common::{
-    ArgSpec, FLAG_SIGNED, LOC_CONSTANT, LOC_INDEXED, LOC_MEMORY, LOC_REGISTER,
-};
+use sidecar_common::{ArgSpec, FLAG_SIGNED, LOC_CONSTANT, LOC_INDEXED, LOC_MEMORY, LOC_REGISTER};
 
 /// Why an argument has no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

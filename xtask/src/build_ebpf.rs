@@ -95,7 +95,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
 /// Compares the committed object and its record with what was built just now.
 fn check(recorded: Option<&Record>, built: &Record, committed: &[u8]) -> Result<()> {
     let again = "run `cargo xtask build-ebpf` and commit sidecar-agent/bpf";
-    let Some(recorded) = recorded else { bail!("{} is missing or not readable: {again}", record_path().display()) };
+    let Some(recorded) = recorded else {
+        bail!("{} is missing or not readable: {again}", record_path().display())
+    };
     if recorded.object_sha256 != digest::hex(committed) {
         bail!("the committed object is not the one that its record names: {again}");
     }
@@ -138,7 +140,17 @@ fn build(toolchain: &Toolchain, features: &[String]) -> Result<Vec<u8>> {
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
         .env_remove("RUSTUP_TOOLCHAIN")
         .env_remove("RUSTFLAGS")
-        .args(["build", "--quiet", "--locked", "--profile", "bpf", "--package", "sidecar-ebpf", "--bin", "sidecar-bpf"])
+        .args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--profile",
+            "bpf",
+            "--package",
+            "sidecar-ebpf",
+            "--bin",
+            "sidecar-bpf",
+        ])
         .args(["--target", "bpfel-unknown-none", "-Z", "build-std=core", "--target-dir"])
         .arg(&target);
     for feature in features {

@@ -101,7 +101,11 @@ mod tests {
             return;
         };
         let found = offsets().unwrap();
-        assert_eq!(found.task_tgid, member_offset(&bytes, "task_struct", "pid").unwrap() + 4, "pid, tgid are neighbours");
+        assert_eq!(
+            found.task_tgid,
+            member_offset(&bytes, "task_struct", "pid").unwrap() + 4,
+            "pid, tgid are neighbours"
+        );
         assert_eq!(member_offset(&bytes, "task_struct", "no_such_member"), None);
         assert_eq!(member_offset(&bytes, "no_such_struct", "pid"), None);
     }

@@ -1,10 +1,6 @@
 //! What this kernel can do, found by trying it, never by its version.
 
-use std::{
-    fs::File,
-    io,
-    os::fd::BorrowedFd,
-};
+use std::{fs::File, io, os::fd::BorrowedFd};
 
 use super::{Site, sys};
 

@@ -13,9 +13,7 @@ use aya::{
     maps::{Array, Map, MapData, RingBuf},
 };
 use aya_obj::{Function, btf::BtfFeatures};
-use sidecar_common::{
-    Control, Counters, Histogram, SCOPE_NODE, SCOPE_TREE, SignalState, Spec, StatusTable,
-};
+use sidecar_common::{Control, Counters, Histogram, SCOPE_NODE, SCOPE_TREE, SignalState, Spec, StatusTable};
 
 use super::{
     AttachMethod, BpfError, Features, Link, Object, ProgramStats, RingReader, Site, Tree, btf, features, sys,
@@ -124,7 +122,13 @@ impl Programs {
         Ok(Self { functions, license, btf })
     }
 
-    fn load(&self, name: &str, kind: sys::ProgramType, attach_type: u32, flags: u32) -> Result<OwnedFd, BpfError> {
+    fn load(
+        &self,
+        name: &str,
+        kind: sys::ProgramType,
+        attach_type: u32,
+        flags: u32,
+    ) -> Result<OwnedFd, BpfError> {
         let function =
             self.functions.get(name).ok_or_else(|| BpfError::Object(format!("it has no program {name}")))?;
         let program = sys::Program {
@@ -145,8 +149,9 @@ impl Programs {
 
     fn tracepoint(&self, name: &str, tracepoint: &CStr) -> Result<OwnedFd, BpfError> {
         let program = self.load(name, sys::ProgramType::RawTracepoint, 0, 0)?;
-        sys::link_raw_tracepoint(program.as_fd(), tracepoint)
-            .map_err(|source| BpfError::of(format!("the tracepoint {}", tracepoint.to_string_lossy()), source))
+        sys::link_raw_tracepoint(program.as_fd(), tracepoint).map_err(|source| {
+            BpfError::of(format!("the tracepoint {}", tracepoint.to_string_lossy()), source)
+        })
     }
 }
 
@@ -205,7 +210,8 @@ impl Kernel {
         let mut take = |name: &'static str| {
             loaded.take_map(name).ok_or_else(|| BpfError::Object(format!("it has no map {name}")))
         };
-        let mut control: Array<_, Control> = Array::try_from(take("CONTROL")?).map_err(map_error("CONTROL"))?;
+        let mut control: Array<_, Control> =
+            Array::try_from(take("CONTROL")?).map_err(map_error("CONTROL"))?;
         let ring = RingBuf::try_from(take("RECORDS")?).map_err(map_error("RECORDS"))?;
         let state = Array::try_from(take("READER")?).map_err(map_error("READER"))?;
         let mut tree = Tree::new(take("TREE")?)?;
@@ -391,8 +397,10 @@ fn load_probe(programs: &Programs, options: &LoadOptions) -> Result<(OwnedFd, Fe
             let attach = if multi {
                 AttachMethod::UprobeMulti
             } else {
-                let pmu = features::uprobe_pmu()
-                    .map_err(|source| BpfError::Unsupported { what: "uprobes (CONFIG_UPROBE_EVENTS)".to_owned(), source })?;
+                let pmu = features::uprobe_pmu().map_err(|source| BpfError::Unsupported {
+                    what: "uprobes (CONFIG_UPROBE_EVENTS)".to_owned(),
+                    source,
+                })?;
                 AttachMethod::PerfEvent { pmu }
             };
             return Ok((program, Features { attach, sleepable }));

@@ -32,7 +32,8 @@ impl Link {
     ) -> Result<Self, BpfError> {
         let failed = |source: io::Error| BpfError::Attach { sites: sites.len(), source };
         // The path leads to the open file itself, whatever has happened to its name meanwhile.
-        let path = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(|e| failed(e.into()))?;
+        let path =
+            CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(|e| failed(e.into()))?;
         let mut descriptors = Vec::new();
         match method {
             AttachMethod::UprobeMulti => {
@@ -40,12 +41,14 @@ impl Link {
                 let semaphores: Vec<u64> = sites.iter().map(|site| site.semaphore).collect();
                 let cookies: Vec<u64> = sites.iter().map(|site| site.cookie).collect();
                 descriptors.push(
-                    sys::link_uprobe_multi(program, &path, &offsets, &semaphores, &cookies).map_err(failed)?,
+                    sys::link_uprobe_multi(program, &path, &offsets, &semaphores, &cookies)
+                        .map_err(failed)?,
                 );
             }
             AttachMethod::PerfEvent { pmu } => {
                 for site in sites {
-                    let event = sys::open_uprobe_event(pmu, &path, site.offset, site.semaphore).map_err(failed)?;
+                    let event =
+                        sys::open_uprobe_event(pmu, &path, site.offset, site.semaphore).map_err(failed)?;
                     let link = sys::link_perf_event(program, event.as_fd(), site.cookie).map_err(failed)?;
                     descriptors.extend([link, event]);
                 }

@@ -53,8 +53,9 @@ impl Object {
             .section_by_name("sidecar_abi")
             .ok_or_else(|| BpfError::Object("it has no section sidecar_abi".to_owned()))?;
         let data = section.data().map_err(|error| BpfError::Object(error.to_string()))?;
-        let bytes: [u8; 4] =
-            data.try_into().map_err(|_| BpfError::Object("its section sidecar_abi is not 4 bytes".to_owned()))?;
+        let bytes: [u8; 4] = data
+            .try_into()
+            .map_err(|_| BpfError::Object("its section sidecar_abi is not 4 bytes".to_owned()))?;
         Ok(u32::from_le_bytes(bytes))
     }
 }

@@ -166,7 +166,8 @@ pub(super) fn link_uprobe_multi(
         offsets: offsets.as_ptr() as u64,
         ref_ctr_offsets: semaphores.as_ptr() as u64,
         cookies: cookies.as_ptr() as u64,
-        count: u32::try_from(offsets.len().min(semaphores.len()).min(cookies.len())).map_err(io::Error::other)?,
+        count: u32::try_from(offsets.len().min(semaphores.len()).min(cookies.len()))
+            .map_err(io::Error::other)?,
         multi_flags: 0,
         pid: 0,
         reserved: 0,
@@ -184,7 +185,11 @@ struct LinkCreatePerf {
 }
 
 /// Attaches a program to an open perf event. The link keeps the event.
-pub(super) fn link_perf_event(program: BorrowedFd<'_>, event: BorrowedFd<'_>, cookie: u64) -> io::Result<OwnedFd> {
+pub(super) fn link_perf_event(
+    program: BorrowedFd<'_>,
+    event: BorrowedFd<'_>,
+    cookie: u64,
+) -> io::Result<OwnedFd> {
     let mut attr = LinkCreatePerf {
         prog_fd: program.as_raw_fd() as u32,
         target_fd: event.as_raw_fd() as u32,

@@ -6,7 +6,8 @@ use aya_ebpf::{
 };
 use core::ffi::c_void;
 use sidecar_common::{
-    ArgSpec, Control, KIND_INTEGER, KIND_STRING, RECORD_CLASSES, RECORD_HIT, RecordHeader, STRING_LIMITS, Spec,
+    ArgSpec, Control, KIND_INTEGER, KIND_STRING, RECORD_CLASSES, RECORD_HIT, RecordHeader, STRING_LIMITS,
+    Spec,
 };
 use sidecar_ebpf::eval::{Missing, value};
 

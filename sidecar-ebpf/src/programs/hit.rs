@@ -2,17 +2,14 @@
 
 use aya_ebpf::{
     EbpfContext,
-    helpers::{
-        bpf_get_attach_cookie, bpf_get_current_pid_tgid,
-        generated::bpf_probe_read_user_str,
-    },
+    helpers::{bpf_get_attach_cookie, bpf_get_current_pid_tgid, generated::bpf_probe_read_user_str},
     macros::uprobe,
     programs::ProbeContext,
 };
 use core::ffi::c_void;
 use sidecar_common::{
-    Counters, EVENT_TEST_END, FNV_OFFSET, HISTOGRAM_BUCKETS, KIND_INTEGER, MAX_ARGS, NO_ARG, NO_HISTOGRAM, RATE_ONE,
-    SCOPE_TREE, STATUS_WORD_LEN, Spec, Status, bucket_of, fnv1a_step, keeps, mix,
+    Counters, EVENT_TEST_END, FNV_OFFSET, HISTOGRAM_BUCKETS, KIND_INTEGER, MAX_ARGS, NO_ARG, NO_HISTOGRAM,
+    RATE_ONE, SCOPE_TREE, STATUS_WORD_LEN, Spec, Status, bucket_of, fnv1a_step, keeps, mix,
 };
 use sidecar_ebpf::{
     eval::{nanoseconds, value},
@@ -44,7 +41,8 @@ pub fn probe_hit_sleepable(ctx: ProbeContext) -> u32 {
 fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
     // SAFETY: the context is this program's own.
     let index = unsafe { bpf_get_attach_cookie(ctx.as_ptr()) } as u32;
-    let (Some(spec), Some(counters), Some(control)) = (SPECS.get(index), COUNTERS.get_ptr_mut(index), control())
+    let (Some(spec), Some(counters), Some(control)) =
+        (SPECS.get(index), COUNTERS.get_ptr_mut(index), control())
     else {
         return 0;
     };
@@ -139,7 +137,11 @@ fn read_status(regs: Probed, spec: &Spec) -> u8 {
         let mut word = [0u8; STATUS_WORD_LEN + 1];
         // SAFETY: dst is this stack's array of the size given; the helper checks the source address.
         let read = unsafe {
-            bpf_probe_read_user_str(word.as_mut_ptr().cast(), STATUS_WORD_LEN as u32 + 1, found as *const c_void)
+            bpf_probe_read_user_str(
+                word.as_mut_ptr().cast(),
+                STATUS_WORD_LEN as u32 + 1,
+                found as *const c_void,
+            )
         };
         if read <= 0 {
             return 0;
@@ -184,7 +186,9 @@ fn hashed_id(regs: Probed, spec: &Spec) -> u64 {
     }
     let mut text = [0u8; HASHED_ID];
     // SAFETY: dst is this stack's array of the size given; the helper checks the source address.
-    let read = unsafe { bpf_probe_read_user_str(text.as_mut_ptr().cast(), HASHED_ID as u32, found as *const c_void) };
+    let read = unsafe {
+        bpf_probe_read_user_str(text.as_mut_ptr().cast(), HASHED_ID as u32, found as *const c_void)
+    };
     if read <= 0 {
         return hash;
     }

@@ -10,7 +10,9 @@ mod identify;
 mod memory;
 mod wake;
 
-use aya_ebpf::helpers::{bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_ns};
+use aya_ebpf::helpers::{
+    bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_ns,
+};
 use sidecar_common::{Control, RecordHeader};
 
 use crate::maps::{CONTROL, TREE};

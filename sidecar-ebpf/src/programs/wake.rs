@@ -26,9 +26,5 @@ pub fn submit_flags(control: *const Control) -> u64 {
         return quiet;
     }
     // SAFETY: as above.
-    if unsafe { swap(state, READER_AWAKE) } == READER_AWAKE {
-        quiet
-    } else {
-        u64::from(BPF_RB_FORCE_WAKEUP)
-    }
+    if unsafe { swap(state, READER_AWAKE) } == READER_AWAKE { quiet } else { u64::from(BPF_RB_FORCE_WAKEUP) }
 }

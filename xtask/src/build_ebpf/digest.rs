@@ -47,7 +47,9 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 fn versions(lock: &str) -> String {
     lock.split("[[package]]")
         .filter(|package| package.contains("name = \"aya-ebpf") || package.contains("name = \"aya-log-ebpf"))
-        .flat_map(|package| package.lines().filter(|line| line.starts_with("name") || line.starts_with("version")))
+        .flat_map(|package| {
+            package.lines().filter(|line| line.starts_with("name") || line.starts_with("version"))
+        })
         .collect::<Vec<_>>()
         .join("\n")
 }

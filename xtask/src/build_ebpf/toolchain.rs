@@ -73,7 +73,8 @@ fn output(command: &mut Command) -> Result<String> {
 }
 
 fn linker() -> Result<String> {
-    output(Command::new("bpf-linker").arg("--version")).map_err(|_| anyhow::anyhow!("bpf-linker is not installed"))
+    output(Command::new("bpf-linker").arg("--version"))
+        .map_err(|_| anyhow::anyhow!("bpf-linker is not installed"))
 }
 
 fn named(rustc: &Path, cargo: PathBuf, source: PathBuf) -> Result<Toolchain> {
