@@ -39,7 +39,7 @@ macro_rules! supported {
 
 /// The body of a marker function. The closing `.balign` makes the function's section 16-aligned: the kernel
 /// rewrites the nop only where it does not cross a page.
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64", target_arch = "x86_64"))]
 macro_rules! body {
     () => {
         ".cfi_startproc
@@ -51,7 +51,7 @@ macro_rules! body {
     };
 }
 /// The body of a marker function.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(all(target_os = "linux", target_pointer_width = "64", target_arch = "aarch64"))]
 macro_rules! body {
     () => {
         ".cfi_startproc
@@ -62,14 +62,14 @@ macro_rules! body {
 }
 
 /// The note's argument string for the processor that is compiled for.
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64", target_arch = "x86_64"))]
 macro_rules! places {
     ($x86_64:literal, $aarch64:literal) => {
         $x86_64
     };
 }
 /// The note's argument string for the processor that is compiled for.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(all(target_os = "linux", target_pointer_width = "64", target_arch = "aarch64"))]
 macro_rules! places {
     ($x86_64:literal, $aarch64:literal) => {
         $aarch64
