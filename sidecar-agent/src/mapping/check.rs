@@ -1,11 +1,9 @@
 //! The rules that every mapping keeps.
 
-use sidecar_common::Status;
+use sidecar_common::{MAX_ARGS, STATUS_ROWS, STATUS_WORD_LEN, Status};
 
 use super::error::Problem;
-use super::{
-    ArgKind, EventKind, LONGEST_STATUS_WORD, MOST_ARGS, MOST_STATUS_VALUES, Mapping, Role, StatusValue,
-};
+use super::{ArgKind, EventKind, Mapping, Role, StatusValue};
 
 /// Longest provider, marker, argument name or event type, in characters.
 const LONGEST_NAME: usize = 128;
@@ -38,8 +36,8 @@ fn name(key: &str, text: &str) -> Result<(), (String, Problem)> {
 
 fn args(mapping: &Mapping) -> Result<(), (String, Problem)> {
     let found = mapping.args.len();
-    if found > MOST_ARGS {
-        return Err(("args".to_owned(), Problem::TooManyArgs { found, most: MOST_ARGS }));
+    if found > MAX_ARGS {
+        return Err(("args".to_owned(), Problem::TooManyArgs { found, most: MAX_ARGS }));
     }
     for (i, arg) in mapping.args.iter().enumerate() {
         let key = |key: &str| format!("args[{i}].{key}");
@@ -108,14 +106,14 @@ fn status(mapping: &Mapping) -> Result<(), (String, Problem)> {
     if words && found == 0 {
         return Err(("status".to_owned(), Problem::NoStatusTable));
     }
-    if found > MOST_STATUS_VALUES {
-        return Err(("status".to_owned(), Problem::TooManyStatuses { found, most: MOST_STATUS_VALUES }));
+    if found > STATUS_ROWS {
+        return Err(("status".to_owned(), Problem::TooManyStatuses { found, most: STATUS_ROWS }));
     }
     for (i, (value, _)) in mapping.status.iter().enumerate() {
         let (key, fits) = match value {
             StatusValue::Number(number) => (format!("status.{number}"), !words),
             StatusValue::Word(word) => {
-                (format!("status.{word}"), words && !word.is_empty() && word.len() <= LONGEST_STATUS_WORD)
+                (format!("status.{word}"), words && !word.is_empty() && word.len() <= STATUS_WORD_LEN)
             }
         };
         if !fits {

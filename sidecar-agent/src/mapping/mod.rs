@@ -10,10 +10,7 @@ mod parse;
 
 use std::borrow::Cow;
 
-use sidecar_common::{
-    EVENT_ANOMALY, EVENT_GENERIC, EVENT_TEST_END, EVENT_TEST_START, MAX_ARGS, STATUS_ROWS, STATUS_WORD_LEN,
-    Status,
-};
+use sidecar_common::{EVENT_ANOMALY, EVENT_GENERIC, EVENT_TEST_END, EVENT_TEST_START, Status};
 
 pub use attempt_id::{AttemptId, test_id};
 pub use builtin::builtin;
@@ -175,7 +172,7 @@ pub struct ArgMapping {
 pub enum StatusValue {
     /// An integer.
     Number(i64),
-    /// A string, at most [`STATUS_WORD_LEN`] bytes long.
+    /// A string, at most [`sidecar_common::STATUS_WORD_LEN`] bytes long.
     Word(String),
 }
 
@@ -253,13 +250,6 @@ impl Mapping {
         }
     }
 }
-
-/// Most arguments of a mapping.
-pub const MOST_ARGS: usize = MAX_ARGS;
-/// Most values of a status table.
-pub const MOST_STATUS_VALUES: usize = STATUS_ROWS;
-/// Longest status word in bytes.
-pub const LONGEST_STATUS_WORD: usize = STATUS_WORD_LEN;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,339 @@
+//! The end summary of a run, and its progress line.
+
+use sidecar_common::Status;
+
+use super::retries::Detail;
+use super::text::{counted, cut, duration, number, safe, seconds};
+use super::{MOST_FAILED, Summary};
+
+/// How text is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Whether escape sequences for colours are written.
+    pub color: bool,
+    /// Columns of the terminal; at least 40 are used.
+    pub width: usize,
+}
+
+/// What was counted outside of the events, and what observing cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// Times that a probe fired in a watched process.
+    pub hits: u64,
+    /// Events kept.
+    pub kept: u64,
+    /// Events not kept, by choice of the rate.
+    pub sampled_out: u64,
+    /// Events lost because the ring had no room.
+    pub lost: u64,
+    /// Events dropped because the agent's queue had no room.
+    pub dropped: u64,
+    /// Arguments that could not be read.
+    pub read_faults: u64,
+    /// User and system time of the agent, in seconds.
+    pub agent_cpu_seconds: f64,
+    /// Run time of the BPF programs, in seconds.
+    pub bpf_run_seconds: f64,
+    /// How long the run took, in seconds.
+    pub wall_seconds: f64,
+    /// Memory of the agent in bytes.
+    pub rss_bytes: u64,
+    /// Files that probes were attached to.
+    pub images: u64,
+    /// Sites in them.
+    pub sites: u64,
+}
+
+/// Most lines of a failure's message that are shown.
+const MESSAGE_LINES: usize = 3;
+
+/// Order in which outcomes are told.
+const ORDER: [Status; Status::COUNT] = [
+    Status::Passed,
+    Status::Failed,
+    Status::Error,
+    Status::Timeout,
+    Status::Aborted,
+    Status::Skipped,
+    Status::Xfail,
+    Status::Xpass,
+    Status::Unknown,
+];
+
+const BOLD: &str = "1";
+const RED: &str = "31";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+const DIM: &str = "2";
+
+impl Summary {
+    /// The end summary, ending in a line feed. Names and messages are safe to print.
+    #[must_use]
+    pub fn render(&self, cost: &Cost, style: Style) -> String {
+        let mut page = Page { out: String::new(), style: Style { width: style.width.max(40), ..style } };
+        self.head(cost, &mut page);
+        self.failures(&mut page);
+        self.flaky(&mut page);
+        self.open(&mut page);
+        self.slowest(&mut page);
+        self.observation(cost, &mut page);
+        page.out
+    }
+
+    /// One line on how far the run is, without a line feed.
+    #[must_use]
+    pub fn progress(&self) -> String {
+        let totals = self.totals();
+        let mut line = counted(totals.ended(), "test");
+        if totals.ended() > 0 {
+            line += &format!(": {}", outcomes(&totals.tests, totals.flaky, None));
+        }
+        if totals.open > 0 {
+            line += &format!("; {} running", number(totals.open));
+        }
+        line
+    }
+
+    fn head(&self, cost: &Cost, page: &mut Page) {
+        let totals = self.totals();
+        let ended = totals.ended();
+        let wall = seconds(cost.wall_seconds);
+        if ended == 0 {
+            let why = if cost.images == 0 {
+                "no program with a known marker was executed"
+            } else if cost.hits == 0 {
+                "programs with known markers were executed, and none fired"
+            } else {
+                "markers fired, but no test ended"
+            };
+            page.line(&format!("{} ({why})", page.paint(BOLD, &format!("sidecar: no test in {wall}"))));
+            return;
+        }
+        let retried = match totals.attempts - ended {
+            0 => String::new(),
+            _ => format!(" ({} attempts)", number(totals.attempts)),
+        };
+        let head = format!("sidecar: {} in {wall}", counted(ended, "test"));
+        page.line(&(page.paint(BOLD, &head) + &retried));
+        let names: Vec<String> = self.providers.keys().map(|provider| safe(provider)).collect();
+        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        for (name, counts) in names.iter().zip(self.providers.values()) {
+            let told = outcomes(&counts.tests(), counts.flaky, Some(page));
+            page.line(&format!("  {name:<width$}  {told}"));
+        }
+    }
+
+    fn failures(&self, page: &mut Page) {
+        let (failures, more) = self.retries.failures();
+        if failures.is_empty() && more == 0 {
+            return;
+        }
+        page.heading("Failed");
+        let word = failures.iter().map(|failure| failure.status.name().len()).max().unwrap_or(0);
+        let times: Vec<String> = failures.iter().map(|failure| time(failure.duration_ns)).collect();
+        let wide = times.iter().map(String::len).max().unwrap_or(0);
+        for (failure, time) in failures.iter().zip(&times) {
+            let status = page.paint(color(failure.status), &format!("{:<word$}", failure.status.name()));
+            let attempts = match failure.attempt {
+                Some(attempt) if attempt > 1 => format!("  (attempt {attempt})"),
+                Some(_) | None => String::new(),
+            };
+            page.line(&format!("  {status}  {time:>wide$}  {}{attempts}", failure.name));
+            page.message(failure, 2 + word + 2 + wide + 2);
+        }
+        page.more(more, "failed test");
+        if self.retries.untracked() > 0 {
+            let untracked = number(self.retries.untracked());
+            page.line(&format!(
+                "  beyond {MOST_FAILED} failed tests retries are not matched: {untracked} count once an attempt"
+            ));
+        }
+    }
+
+    fn flaky(&self, page: &mut Page) {
+        let (flaky, more) = self.retries.flaky();
+        if flaky.is_empty() && more == 0 {
+            return;
+        }
+        page.heading("Flaky");
+        for test in flaky {
+            let passed = test.passed.unwrap_or_default();
+            let told = format!("{}, passed on attempt {passed}", test.status.name());
+            page.line(&format!("  {}  {}", test.name, page.paint(YELLOW, &format!("({told})"))));
+            page.message(test, 4);
+        }
+        page.more(more, "flaky test");
+    }
+
+    fn open(&self, page: &mut Page) {
+        const SHOWN: usize = 10;
+        if self.open.is_empty() && self.perhaps_open() == 0 {
+            return;
+        }
+        page.heading("Started, but not ended");
+        let mut names: Vec<&String> = self.open.values().collect();
+        names.sort();
+        for name in names.iter().take(SHOWN) {
+            page.line(&format!("  {name}"));
+        }
+        page.more(names.len().saturating_sub(SHOWN) as u64, "test");
+        if self.perhaps_open() > 0 {
+            page.line(&format!(
+                "  and perhaps {} of those that were not followed",
+                number(self.perhaps_open())
+            ));
+        }
+    }
+
+    fn slowest(&self, page: &mut Page) {
+        let slowest = self.slowest.sorted();
+        if slowest.is_empty() {
+            return;
+        }
+        page.heading("Slowest");
+        let times: Vec<String> = slowest.iter().map(|slow| duration(slow.duration_ns)).collect();
+        let wide = times.iter().map(String::len).max().unwrap_or(0);
+        for (slow, time) in slowest.iter().zip(&times) {
+            let mut notes = Vec::new();
+            if slow.status != Status::Passed {
+                notes.push(page.paint(color(slow.status), slow.status.name()));
+            }
+            if let Some(attempt) = slow.attempt.filter(|attempt| *attempt > 1) {
+                notes.push(format!("attempt {attempt}"));
+            }
+            let notes = if notes.is_empty() { String::new() } else { format!("  ({})", notes.join(", ")) };
+            let name = cut(&slow.name, page.style.width.saturating_sub(wide + 28));
+            page.line(&format!("  {time:>wide$}  {name}{notes}"));
+        }
+    }
+
+    fn observation(&self, cost: &Cost, page: &mut Page) {
+        page.heading("Observation");
+        let loss = |count: u64, word: &str| {
+            let told = format!("{} {word}", number(count));
+            if count > 0 { page.paint(RED, &told) } else { told }
+        };
+        let events = [
+            format!("{} kept", number(cost.kept)),
+            format!("{} sampled out", number(cost.sampled_out)),
+            loss(cost.lost, "lost"),
+            loss(cost.dropped, "dropped"),
+        ];
+        page.line(&format!("  events  {} of {}", events.join(", "), counted(cost.hits, "hit")));
+        if cost.sampled_out > 0 {
+            page.hint("tests above are those of the kept events");
+        }
+        if cost.lost > 0 {
+            page.hint("lost: a larger discovery.ring_bytes helps");
+        }
+        if cost.dropped > 0 {
+            page.hint("dropped: a larger resources.max_queue_size helps");
+        }
+        if cost.read_faults > 0 {
+            page.hint(&format!("{} could not be read", counted(cost.read_faults, "argument")));
+        }
+        if self.anomalies > 0 {
+            page.hint(&format!("anomalies reported: {}", number(self.anomalies)));
+        }
+        page.line(&format!("  probes  {} in {}", counted(cost.sites, "site"), counted(cost.images, "file")));
+        let busy = cost.agent_cpu_seconds + cost.bpf_run_seconds;
+        let share = if cost.wall_seconds > 0.0 { busy / cost.wall_seconds * 100.0 } else { 0.0 };
+        let (agent, kernel) = (seconds(cost.agent_cpu_seconds), seconds(cost.bpf_run_seconds));
+        let memory = cost.rss_bytes as f64 / 1e6;
+        page.line(&format!(
+            "  cost    {share:.2} % of one core ({agent} in the agent, {kernel} in the kernel), {memory:.1} MB"
+        ));
+    }
+}
+
+/// `8 passed (2 flaky), 4 failed`, in colour if there is a page to paint for.
+fn outcomes(tests: &[u64; Status::COUNT], flaky: u64, page: Option<&Page>) -> String {
+    let mut told = Vec::new();
+    for status in ORDER {
+        let count = tests[status as usize];
+        if count == 0 {
+            continue;
+        }
+        let mut text = format!("{} {}", number(count), status.name());
+        if let Some(page) = page {
+            text = page.paint(color(status), &text);
+        }
+        if status == Status::Passed && flaky > 0 {
+            text += &format!(" ({} flaky)", number(flaky));
+        }
+        told.push(text);
+    }
+    told.join(", ")
+}
+
+fn time(duration_ns: Option<u64>) -> String {
+    duration_ns.map_or_else(|| "-".to_owned(), duration)
+}
+
+fn color(status: Status) -> &'static str {
+    match status {
+        Status::Passed | Status::Xfail => GREEN,
+        Status::Failed | Status::Error | Status::Timeout | Status::Aborted => RED,
+        Status::Skipped | Status::Xpass | Status::Unknown => YELLOW,
+    }
+}
+
+/// The text in the making.
+struct Page {
+    out: String,
+    style: Style,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.out.push_str(line.trim_end());
+        self.out.push('\n');
+    }
+
+    fn heading(&mut self, text: &str) {
+        let text = self.paint(BOLD, text);
+        self.line("");
+        self.line(&text);
+    }
+
+    fn hint(&mut self, text: &str) {
+        let text = self.paint(DIM, text);
+        self.line(&format!("          {text}"));
+    }
+
+    fn more(&mut self, more: u64, what: &str) {
+        if more > 0 {
+            let text =
+                self.paint(DIM, &format!("and {} more (--report FILE writes them all)", counted(more, what)));
+            self.line(&format!("  {text}"));
+        }
+    }
+
+    /// The first lines of a message, each cut to the width.
+    fn message(&mut self, test: &Detail, indent: usize) {
+        let Some(message) = &test.message else { return };
+        let lines: Vec<&str> = message.lines().filter(|line| !line.trim().is_empty()).collect();
+        let room = self.style.width.saturating_sub(indent);
+        for line in lines.iter().take(MESSAGE_LINES) {
+            let line = safe(line);
+            let line = match line.char_indices().nth(room) {
+                Some(_) => line.chars().take(room.saturating_sub(3)).collect::<String>() + "...",
+                None => line,
+            };
+            let line = self.paint(DIM, &line);
+            self.line(&format!("{:indent$}{line}", ""));
+        }
+        if let Some(more) = lines.len().checked_sub(MESSAGE_LINES).filter(|more| *more > 0) {
+            let line = self.paint(DIM, &format!("({} more)", counted(more as u64, "line")));
+            self.line(&format!("{:indent$}{line}", ""));
+        }
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.style.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+#[cfg(test)]
+#[path = "render_tests.rs"]
+mod tests;
