@@ -1,7 +1,7 @@
 //! Writes a sample suite for cargo-nextest, with tests of every outcome, and tells how it has to end.
 //!
 //! It is a package of its own with no dependencies, so that it builds in seconds in any folder. Its tests learn
-//! from `NEXTEST_ATTEMPT` (cargo-nextest 0.9.123 and later) which attempt they are, so it keeps no state.
+//! from `NEXTEST_ATTEMPT` (cargo-nextest 0.9.116 and later) which attempt they are, so it keeps no state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
