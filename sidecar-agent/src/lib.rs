@@ -5,6 +5,7 @@
 pub mod aggregate;
 pub mod attach;
 pub mod bpf;
+pub mod cli;
 pub mod config;
 pub mod elf;
 pub mod event;

@@ -6,11 +6,11 @@ pub const SCOPE_NODE: u32 = 0;
 pub const SCOPE_TREE: u32 = 1;
 
 /// The reader is draining: do not wake it.
-pub const READER_AWAKE: u32 = 0;
+pub const READER_AWAKE: u64 = 0;
 /// The reader sleeps on a short timer: wake it when the ring has filled to the watermark.
-pub const READER_LINGERING: u32 = 1;
+pub const READER_LINGERING: u64 = 1;
 /// The reader sleeps until something comes: wake it for the next record.
-pub const READER_IDLE: u32 = 2;
+pub const READER_IDLE: u64 = 2;
 
 /// Switches for all programs. 48 bytes.
 #[repr(C)]

@@ -1,1 +1,87 @@
-//! (being written)
+//! What a test links so that `sidecar` can watch it from outside: markers that cost a load and a branch
+//! while nobody listens.
+//!
+//! ```
+//! fn adds() {
+//!     let test = sidecar_markers::test!(); // ends when dropped: passed, or failed by a panic
+//!     sidecar_markers::event!("adding", test = &test, data = "1 + 1");
+//!     assert_eq!(1 + 1, 2);
+//! }
+//! # adds();
+//! ```
+//!
+//! - [`test!`] makes a [`TestGuard`] for a test that is a function; [`TestGuard::run`] also reports a panic's
+//!   message and a returned error.
+//! - [`test_start!`] and [`test_end!`] are for test frameworks, [`event!`] and [`anomaly!`] for anything else
+//!   worth telling. None evaluates its arguments while nobody listens.
+//! - C and C++ use `include/sidecar.h` with `libsidecar_markers.so` or `.a`.
+//!
+//! # What a tracer sees
+//! Four USDT markers of the provider `sidecar`, each with one site and a semaphore, whatever tracer reads them:
+//!
+//! | marker | arguments |
+//! | --- | --- |
+//! | `test_start` | key `u64`, test id, run id, suite, attempt `u32` |
+//! | `test_end` | key `u64`, test id, status `u32` ([`Status`]), duration in ns `u64`, message, attempt `u32` |
+//! | `event` | key `u64`, type, test id, run id, data, length of data `u64` |
+//! | `anomaly` | signal, kind |
+//!
+//! Strings end with NUL and may be NULL (not given). Strings and data are cut at 1 KiB: a cut string is 1,024
+//! to 1,027 bytes long (whole characters), cut data 1,025 bytes, so that a reader with a limit of 1 KiB sees
+//! that something is missing. An interior NUL ends a string. On x86-64 the site is a 5-byte nop; 5 bytes
+//! behind it is the 10-byte nop that newer kernels want.
+//!
+//! A test's start, events and end carry one [`key`]. On targets other than 64-bit x86-64 and aarch64 Linux the
+//! markers are permanently off, and everything else works.
+
+mod builders;
+mod c_abi;
+mod fire;
+mod guard;
+mod identity;
+mod macros;
+mod marker;
+mod text;
+#[cfg(test)]
+mod witness;
+
+use std::sync::atomic::Ordering;
+
+pub use builders::{Anomaly, Event, TestEnd, TestStart, Text};
+pub use guard::{Outcome, TestBuilder, TestGuard};
+#[doc(hidden)]
+pub use identity::enclosing_function;
+pub use identity::{key, run_id};
+pub use sidecar_common::Status;
+
+/// A marker. The numbers are those of the C ABI's `sidecar_enabled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Marker {
+    /// `test_start`.
+    TestStart = 0,
+    /// `test_end`.
+    TestEnd = 1,
+    /// `event`.
+    Event = 2,
+    /// `anomaly`.
+    Anomaly = 3,
+}
+
+impl Marker {
+    /// Every marker in the order of its number.
+    pub const ALL: [Self; 4] = [Self::TestStart, Self::TestEnd, Self::Event, Self::Anomaly];
+}
+
+/// Whether somebody listens to a marker: one relaxed load of its semaphore.
+#[inline(always)]
+#[must_use]
+pub fn enabled(marker: Marker) -> bool {
+    let semaphore = match marker {
+        Marker::TestStart => &marker::TEST_START,
+        Marker::TestEnd => &marker::TEST_END,
+        Marker::Event => &marker::EVENT,
+        Marker::Anomaly => &marker::ANOMALY,
+    };
+    semaphore.load(Ordering::Relaxed) != 0
+}

@@ -1,1 +1,231 @@
-//! (being written)
+//! The configuration: defaults, then a YAML file, then the environment, then flags.
+//!
+//! [`load`] is pure: it takes the file's text and the environment as a map. [`read_file`] alone touches the
+//! disk. Each value keeps its [`Source`]; [`KEYS`] lists every key with its range, default and effect, and
+//! docs/configuration.md holds the table that [`reference_table`] makes of it.
+mod error;
+mod expand;
+mod file;
+mod keys;
+mod lists;
+mod load;
+mod nearest;
+mod reference;
+mod scalar;
+mod section;
+mod signals;
+mod source;
+mod yaml;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+pub use error::{ConfigError, Fault};
+pub use file::{DEFAULT_FILE, FileText, MAX_FILE_BYTES, read_file};
+pub use keys::{KEYS, Key};
+pub use lists::{ArgConfig, ProbeConfig, Sink};
+pub use load::{Override, Sources, load};
+pub use nearest::nearest;
+pub use reference::reference_table;
+pub use signals::{BUILTIN_SIGNALS, Signal, threshold};
+pub use source::Source;
+
+/// Everything that can be configured, checked and in force.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Whether the agent watches at all.
+    pub enabled: bool,
+    /// Rates by signal.
+    pub sampling: Sampling,
+    /// Limits of the agent itself.
+    pub resources: Resources,
+    /// How the agent watches its own cost.
+    pub profiling: Profiling,
+    /// How the agent watches its own health.
+    pub health_checks: HealthChecks,
+    /// The user's own markers.
+    pub probes: Vec<ProbeConfig>,
+    /// Where markers are looked for, and how they are read.
+    pub discovery: Discovery,
+    /// Where events go.
+    pub sinks: Vec<Sink>,
+    /// The HTTP server.
+    pub http: Http,
+    /// Where the values that are not defaults came from, by dotted key.
+    sources: BTreeMap<String, Source>,
+}
+
+/// `sampling`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sampling {
+    /// False: everything is kept.
+    pub enabled: bool,
+    /// Rate of `events`, 0 to 1.
+    pub events: f64,
+    /// Rate of `traces`, 0 to 1.
+    pub traces: f64,
+    /// Rate of `profiling`, 0 to 1.
+    pub profiling: f64,
+    /// Rate of `test_events`, 0 to 1.
+    pub test_events: f64,
+    /// Rate of `perf_metrics`, 0 to 1.
+    pub perf_metrics: f64,
+    /// Rate of `debug_logs`, 0 to 1.
+    pub debug_logs: f64,
+    /// The user's own signals with their rates, in the file's order.
+    pub user: Vec<(String, f64)>,
+    /// How anomalies raise a rate.
+    pub adaptive: Adaptive,
+}
+
+/// `sampling.adaptive`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adaptive {
+    /// Whether anomalies raise a rate.
+    pub enabled: bool,
+    /// A raised rate is this many times the configured one, at most 1.
+    pub boost_factor: f64,
+    /// How long a rate stays raised, in seconds.
+    pub boost_duration: f64,
+    /// Anomalies within the window that raise the rate.
+    pub anomaly_threshold: u64,
+    /// The window in seconds.
+    pub anomaly_window: f64,
+}
+
+/// `resources`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resources {
+    /// Events that wait in the agent at most.
+    pub max_queue_size: u64,
+    /// The agent's budget in percent of one core.
+    pub max_cpu_percent: f64,
+    /// The agent's budget in MB (10^6 bytes).
+    pub max_memory_mb: u64,
+    /// A full queue drops its oldest event (true) or refuses the new one (false).
+    pub drop_on_full: bool,
+}
+
+/// `profiling`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profiling {
+    /// Whether the agent measures its own cost.
+    pub enabled: bool,
+    /// Seconds between two measurements.
+    pub sampling_interval: f64,
+    /// Whether it measures each thread and each BPF program.
+    pub deep_profiling: bool,
+}
+
+/// `health_checks`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HealthChecks {
+    /// Whether the agent checks its parts.
+    pub enabled: bool,
+    /// Seconds between two checks.
+    pub interval_sec: u64,
+    /// Failures in a row that make a part unhealthy.
+    pub failure_threshold: u64,
+}
+
+/// `discovery`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Discovery {
+    /// Globs of absolute paths of files to watch.
+    pub files: Vec<String>,
+    /// Names or absolute paths of libraries to watch.
+    pub libraries: Vec<String>,
+    /// Whether each program that is executed is looked at.
+    pub exec: bool,
+    /// Longest string or byte block that is read from a program, in bytes with its NUL.
+    pub max_string_bytes: u64,
+    /// Size of the ring buffer in bytes; a power of two.
+    pub ring_bytes: u64,
+    /// Most sites that can be watched at a time.
+    pub max_specs: u64,
+}
+
+/// `http`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Http {
+    /// Whether the server runs.
+    pub enabled: bool,
+    /// Where it listens.
+    pub listen: SocketAddr,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            sampling: Sampling {
+                enabled: true,
+                events: 0.1,
+                traces: 0.05,
+                profiling: 0.01,
+                test_events: 0.2,
+                perf_metrics: 0.05,
+                debug_logs: 0.01,
+                user: Vec::new(),
+                adaptive: Adaptive {
+                    enabled: true,
+                    boost_factor: 5.0,
+                    boost_duration: 60.0,
+                    anomaly_threshold: 5,
+                    anomaly_window: 60.0,
+                },
+            },
+            resources: Resources {
+                max_queue_size: 10_000,
+                max_cpu_percent: 5.0,
+                max_memory_mb: 100,
+                drop_on_full: true,
+            },
+            profiling: Profiling { enabled: true, sampling_interval: 1.0, deep_profiling: false },
+            health_checks: HealthChecks { enabled: true, interval_sec: 30, failure_threshold: 3 },
+            probes: Vec::new(),
+            discovery: Discovery {
+                files: Vec::new(),
+                libraries: Vec::new(),
+                exec: true,
+                max_string_bytes: 1024,
+                ring_bytes: 2 << 20,
+                max_specs: 4096,
+            },
+            sinks: vec![Sink::Jsonl { path: "-".to_owned() }],
+            http: Http { enabled: true, listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9808)) },
+            sources: BTreeMap::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Where a key's value came from.
+    #[must_use]
+    pub fn source(&self, key: &str) -> Source {
+        self.sources.get(key).cloned().unwrap_or(Source::Default)
+    }
+
+    /// Every key with the value in force and where it came from; the user's signals and lists at their places.
+    #[must_use]
+    pub fn effective(&self) -> Vec<(String, String, Source)> {
+        let mut rows = Vec::new();
+        for key in KEYS {
+            rows.push((key.name.to_owned(), key.value(self), self.source(key.name)));
+            if key.name == "sampling.debug_logs" {
+                for (name, rate) in &self.sampling.user {
+                    let name = format!("sampling.{name}");
+                    rows.push((name.clone(), rate.to_string(), self.source(&name)));
+                }
+            }
+        }
+        rows
+    }
+
+    /// The keys that were set by the user but change nothing in this version.
+    #[must_use]
+    pub fn not_yet_in_force(&self) -> Vec<&'static str> {
+        let set = |key: &&Key| !key.in_force && self.source(key.name) != Source::Default;
+        KEYS.iter().filter(set).map(|key| key.name).collect()
+    }
+}

@@ -1,0 +1,270 @@
+//! Turns a [`Snapshot`] into metric families, once a scrape.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::{
+    Bucket, Counter, Gauge, Histogram as ProtoHistogram, LabelPair, Metric, MetricFamily,
+};
+use sidecar_common::{Counters, HISTOGRAM_BUCKETS, Histogram, Status, bucket_bound_ns};
+
+use super::families::{self, Family};
+use super::registry::BuildInfo;
+use super::series::{Admitted, clean};
+use super::snapshot::{ProbeStats, Snapshot, Source};
+use crate::sinks::{QueueStats, SinkStats};
+
+/// Series that one probe takes: its counters, and its histogram's buckets, sum and count.
+const PROBE_SERIES: usize = 8;
+const HISTOGRAM_SERIES: usize = HISTOGRAM_BUCKETS + 2;
+
+/// Why a sink itself drops an event: [`SinkStats::write_failed`], [`SinkStats::serialize_failed`].
+const SINK_REASONS: [&str; 2] = ["write_failed", "serialize_failed"];
+
+/// Reads the source and remembers only which label values have series of their own.
+pub(super) struct Kernel {
+    source: Arc<dyn Source>,
+    build: BuildInfo,
+    descs: Vec<Desc>,
+    admitted: Mutex<Admitted>,
+}
+
+impl Kernel {
+    pub(super) fn new(source: Arc<dyn Source>, build: BuildInfo) -> prometheus::Result<Self> {
+        let descs = families::ALL.iter().map(|family| family.desc()).collect::<Result<_, _>>()?;
+        Ok(Self { source, build, descs, admitted: Mutex::default() })
+    }
+}
+
+impl Collector for Kernel {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descs.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let snapshot = self.source.snapshot();
+        // Only scrapes take this lock, and the source is not asked under it.
+        let mut page = Page {
+            admitted: &mut self.admitted.lock().unwrap_or_else(PoisonError::into_inner),
+            samples: Vec::new(),
+        };
+        page.probes(&snapshot.probes);
+        page.agent(&snapshot);
+        let BuildInfo { version, arch, kernel_object } = &self.build;
+        let abi = sidecar_common::ABI_VERSION.to_string();
+        page.add(families::BUILD_INFO, [version, arch, &abi, kernel_object], 1.0);
+        page.finish()
+    }
+}
+
+/// The families under construction. Samples with the same labels are added up.
+struct Page<'a> {
+    admitted: &'a mut Admitted,
+    samples: Vec<(&'static Family, BTreeMap<Vec<String>, Sample>)>,
+}
+
+enum Sample {
+    Number(f64),
+    Durations(Box<Histogram>),
+}
+
+impl Page<'_> {
+    fn add<S: AsRef<str>>(
+        &mut self,
+        family: &'static Family,
+        labels: impl IntoIterator<Item = S>,
+        value: f64,
+    ) {
+        let labels = labels.into_iter().map(|label| label.as_ref().to_owned()).collect();
+        match self.samples_of(family).entry(labels).or_insert(Sample::Number(0.0)) {
+            Sample::Number(sum) => *sum += value,
+            Sample::Durations(_) => {}
+        }
+    }
+
+    fn add_durations(&mut self, labels: Vec<String>, more: &Histogram) {
+        let empty = || Sample::Durations(Box::default());
+        match self.samples_of(families::DURATION).entry(labels).or_insert_with(empty) {
+            Sample::Durations(sum) => {
+                sum.sum_ns = sum.sum_ns.wrapping_add(more.sum_ns);
+                sum.buckets.iter_mut().zip(more.buckets).for_each(|(sum, count)| *sum += count);
+            }
+            Sample::Number(_) => {}
+        }
+    }
+
+    fn samples_of(&mut self, family: &'static Family) -> &mut BTreeMap<Vec<String>, Sample> {
+        let known = self.samples.iter().position(|(f, _)| f.name == family.name);
+        let index = known.unwrap_or_else(|| {
+            self.samples.push((family, BTreeMap::new()));
+            self.samples.len() - 1
+        });
+        &mut self.samples[index].1
+    }
+
+    fn probes(&mut self, probes: &[ProbeStats]) {
+        for probe in probes {
+            let names = [probe.provider.as_str(), probe.marker.as_str()];
+            let labels = self.admitted.admit("probe", PROBE_SERIES, &names);
+            let Counters {
+                hits,
+                kept,
+                sampled_out,
+                lost,
+                disabled,
+                out_of_scope,
+                read_faults,
+                truncated,
+                ..
+            } = probe.counters;
+            for (family, value) in [
+                (families::HITS, hits),
+                (families::KEPT, kept),
+                (families::SAMPLED_OUT, sampled_out),
+                (families::LOST, lost),
+                (families::DISABLED, disabled),
+                (families::OUT_OF_SCOPE, out_of_scope),
+                (families::READ_FAULTS, read_faults),
+                (families::TRUNCATED, truncated),
+            ] {
+                self.add(family, &labels, value as f64);
+            }
+            if let Some(durations) = &probe.histogram {
+                let labels = self.admitted.admit("duration", HISTOGRAM_SERIES, &names);
+                self.add_durations(labels, durations);
+            }
+            self.events(probe);
+        }
+    }
+
+    fn events(&mut self, probe: &ProbeStats) {
+        if !probe.has_status {
+            // Each of the three only grows; hits - disabled could be seen to step back between two updates.
+            let Counters { kept, sampled_out, lost, .. } = probe.counters;
+            let labels = self.admitted.admit("event", 1, &[&probe.event_type, ""]);
+            self.add(families::EVENTS, labels, (kept + sampled_out + lost) as f64);
+            return;
+        }
+        for (status, count) in Status::ALL.into_iter().zip(probe.counters.statuses) {
+            let failure = probe.failure_type.as_ref().filter(|_| status.is_failure());
+            let event_type = failure.unwrap_or(&probe.event_type);
+            let labels = self.admitted.admit("event", 1, &[event_type, status.name()]);
+            self.add(families::EVENTS, labels, count as f64);
+        }
+    }
+
+    fn agent(&mut self, snapshot: &Snapshot) {
+        for (family, value) in [
+            (families::IMAGES, snapshot.attached_images),
+            (families::SITES, snapshot.attached_sites),
+            (families::RING_BYTES, snapshot.ring_bytes),
+            (families::WAKEUPS, snapshot.reader_wakeups),
+            (families::RECORDS, snapshot.records_received),
+            (families::PROCESS_LOST, snapshot.process_lost),
+            (families::QUEUE_SIZE, snapshot.queue.len),
+            (families::QUEUE_CAPACITY, snapshot.queue.capacity),
+            (families::QUEUE_HIGH_WATER, snapshot.queue.high_water),
+        ] {
+            self.add(family, [""; 0], value as f64);
+        }
+        for (signal, rate) in &snapshot.sampling_rates {
+            // At most sidecar_common::MAX_SIGNALS, so they need no cap; and rates don't add up.
+            self.add(families::SAMPLING_RATE, [clean(signal)], *rate);
+        }
+        for (reason, count) in &snapshot.attach_refusals {
+            self.add(families::REFUSALS, [reason], *count as f64);
+        }
+        for (reason, count) in queue_drops(&snapshot.queue) {
+            self.add(families::DROPPED, [reason], count as f64);
+        }
+        for (reason, count) in &snapshot.decode_errors {
+            self.add(families::DECODE_ERRORS, [reason], *count as f64);
+            self.add(families::ERRORS, ["decode"], *count as f64);
+        }
+        for (component, count) in &snapshot.errors {
+            self.add(families::ERRORS, [component], *count as f64);
+        }
+        self.add(families::ERRORS, ["sinks"], 0.0);
+        SINK_REASONS.iter().for_each(|reason| self.add(families::DROPPED, [reason], 0.0));
+        snapshot.sinks.iter().for_each(|sink| self.sink(sink));
+    }
+
+    fn sink(&mut self, sink: &SinkStats) {
+        let name = self.admitted.admit("sink", 7, &[&sink.name]);
+        let name = name[0].as_str();
+        self.add(families::SINK_WRITTEN, [name], sink.written as f64);
+        self.add(families::SINK_QUEUE, [name], sink.queue.len as f64);
+        self.add(families::ERRORS, ["sinks"], (sink.write_errors + sink.serialize_failed) as f64);
+        let failed = SINK_REASONS.into_iter().zip([sink.write_failed, sink.serialize_failed]);
+        for (reason, count) in queue_drops(&sink.queue).into_iter().chain(failed) {
+            self.add(families::SINK_DROPPED, [name, reason], count as f64);
+            self.add(families::DROPPED, [reason], count as f64);
+        }
+    }
+
+    fn finish(self) -> Vec<MetricFamily> {
+        self.samples.into_iter().map(|(family, samples)| encode(family, samples)).collect()
+    }
+}
+
+fn queue_drops(queue: &QueueStats) -> [(&'static str, u64); 3] {
+    [
+        ("queue_full_oldest", queue.dropped_oldest),
+        ("queue_full_newest", queue.dropped_newest),
+        ("shutdown", queue.dropped_shutdown),
+    ]
+}
+
+fn encode(family: &Family, samples: BTreeMap<Vec<String>, Sample>) -> MetricFamily {
+    let mut metrics = Vec::with_capacity(samples.len());
+    for (values, sample) in samples {
+        let pairs = family.labels.iter().zip(values);
+        let mut metric = Metric::from_label(pairs.map(|(name, value)| label(name, value)).collect());
+        match sample {
+            Sample::Durations(durations) => metric.set_histogram(seconds(&durations)),
+            Sample::Number(value) => {
+                // The encoder looks at the one that the family's type asks for.
+                let (mut counter, mut gauge) = (Counter::default(), Gauge::default());
+                counter.set_value(value);
+                gauge.set_value(value);
+                metric.set_counter(counter);
+                metric.set_gauge(gauge);
+            }
+        }
+        metrics.push(metric);
+    }
+    let mut out = MetricFamily::default();
+    out.set_name(family.name.to_owned());
+    out.set_help(family.help.to_owned());
+    out.set_field_type(family.kind);
+    out.set_metric(metrics);
+    out
+}
+
+fn label(name: &str, value: String) -> LabelPair {
+    let mut pair = LabelPair::default();
+    pair.set_name(name.to_owned());
+    pair.set_value(value);
+    pair
+}
+
+/// Cumulative buckets in seconds; the encoder adds `+Inf`, which is the kernel's last bucket.
+fn seconds(durations: &Histogram) -> ProtoHistogram {
+    let mut count = 0;
+    let mut buckets = Vec::with_capacity(HISTOGRAM_BUCKETS);
+    for (i, in_bucket) in durations.buckets.iter().enumerate() {
+        count += in_bucket;
+        if i + 1 < HISTOGRAM_BUCKETS {
+            let mut bucket = Bucket::default();
+            bucket.set_upper_bound(bucket_bound_ns(i) as f64 / 1e9);
+            bucket.set_cumulative_count(count);
+            buckets.push(bucket);
+        }
+    }
+    let mut histogram = ProtoHistogram::default();
+    histogram.set_bucket(buckets);
+    histogram.set_sample_count(count);
+    histogram.set_sample_sum(durations.sum_ns as f64 / 1e9);
+    histogram
+}

@@ -1,0 +1,87 @@
+//! The list of metrics: name, type, labels, meaning.
+
+use prometheus::core::Desc;
+use prometheus::proto::MetricType;
+
+/// One metric.
+pub(super) struct Family {
+    pub(super) name: &'static str,
+    pub(super) kind: MetricType,
+    pub(super) labels: &'static [&'static str],
+    pub(super) help: &'static str,
+}
+
+impl Family {
+    pub(super) fn desc(&self) -> prometheus::Result<Desc> {
+        let labels = self.labels.iter().map(|&label| label.to_owned()).collect();
+        Desc::new(self.name.to_owned(), self.help.to_owned(), labels, Default::default())
+    }
+}
+
+macro_rules! families {
+    ($($id:ident = $name:literal, $kind:ident, [$($label:literal),*], $help:literal;)*) => {
+        $(pub(super) const $id: &Family =
+            &Family { name: $name, kind: MetricType::$kind, labels: &[$($label),*], help: $help };)*
+        /// Every metric of the collector.
+        pub(super) const ALL: &[&Family] = &[$($id),*];
+    };
+}
+
+families! {
+    EVENTS = "sidecar_events_total", COUNTER, ["event_type", "status"],
+        "Events as the kernel counted them, whatever was sampled, lost or dropped.";
+    HITS = "sidecar_hits_total", COUNTER, ["provider", "marker"],
+        "Times a marker was hit in a watched process: kept + sampled out + lost + disabled.";
+    KEPT = "sidecar_kept_total", COUNTER, ["provider", "marker"],
+        "Hits of which a record was written into the ring.";
+    SAMPLED_OUT = "sidecar_sampled_out_total", COUNTER, ["provider", "marker"],
+        "Hits without a record, by choice of the sampling rate.";
+    LOST = "sidecar_lost_total", COUNTER, ["provider", "marker"],
+        "Hits without a record, because the ring had no room.";
+    DISABLED = "sidecar_disabled_total", COUNTER, ["provider", "marker"],
+        "Hits without a record, because the probe or the agent was disabled.";
+    OUT_OF_SCOPE = "sidecar_out_of_scope_total", COUNTER, ["provider", "marker"],
+        "Times a marker was hit in a process that is not watched.";
+    READ_FAULTS = "sidecar_read_faults_total", COUNTER, ["provider", "marker"],
+        "Arguments that could not be read from the program's memory.";
+    TRUNCATED = "sidecar_truncated_total", COUNTER, ["provider", "marker"],
+        "Strings that were cut at the length limit.";
+    DURATION = "sidecar_test_duration_seconds", HISTOGRAM, ["provider", "marker"],
+        "Durations that markers carried, counted in the kernel, whatever was sampled.";
+    IMAGES = "sidecar_attached_images", GAUGE, [],
+        "Files that have probes on them.";
+    SITES = "sidecar_attached_sites", GAUGE, [],
+        "Sites that have a probe on them.";
+    REFUSALS = "sidecar_attach_refusals_total", COUNTER, ["reason"],
+        "Files and sites that got no probe.";
+    DROPPED = "sidecar_events_dropped_total", COUNTER, ["reason"],
+        "Events dropped in the agent, in its queue or on their way to a sink.";
+    SINK_WRITTEN = "sidecar_sink_events_written_total", COUNTER, ["sink"],
+        "Events that a sink has written.";
+    SINK_DROPPED = "sidecar_sink_events_dropped_total", COUNTER, ["sink", "reason"],
+        "Events that a sink or its queue has dropped; part of sidecar_events_dropped_total.";
+    SINK_QUEUE = "sidecar_sink_queue_size", GAUGE, ["sink"],
+        "Events that wait for a sink.";
+    ERRORS = "sidecar_errors_total", COUNTER, ["component"],
+        "Errors by component; the log has their text.";
+    DECODE_ERRORS = "sidecar_decode_errors_total", COUNTER, ["reason"],
+        "Records that could not be decoded; part of sidecar_errors_total.";
+    QUEUE_SIZE = "sidecar_queue_size", GAUGE, [],
+        "Events that wait in the agent's queue.";
+    QUEUE_CAPACITY = "sidecar_queue_capacity", GAUGE, [],
+        "Most events that the agent's queue holds.";
+    QUEUE_HIGH_WATER = "sidecar_queue_high_water", GAUGE, [],
+        "Most events that ever waited in the agent's queue.";
+    SAMPLING_RATE = "sidecar_sampling_rate_ratio", GAUGE, ["signal"],
+        "Sampling rate of a signal, 0 to 1.";
+    RING_BYTES = "sidecar_ring_size_bytes", GAUGE, [],
+        "Size of the ring between kernel and agent.";
+    WAKEUPS = "sidecar_reader_wakeups_total", COUNTER, [],
+        "Times the ring's reader woke up.";
+    RECORDS = "sidecar_records_received_total", COUNTER, [],
+        "Records taken out of the ring.";
+    PROCESS_LOST = "sidecar_process_events_lost_total", COUNTER, [],
+        "Execs, exits and forks that found no room on their way from the kernel.";
+    BUILD_INFO = "sidecar_build_info", GAUGE, ["version", "arch", "kernel_abi", "kernel_object"],
+        "1; the labels say what is running.";
+}

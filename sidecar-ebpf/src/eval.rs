@@ -1,0 +1,173 @@
+//! Spec evaluation: from a site's registers to the value of an argument.
+
+use sidecar_common::{ArgSpec, FLAG_SIGNED, LOC_CONSTANT, LOC_INDEXED, LOC_MEMORY, LOC_REGISTER};
+
+/// Why an argument has no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The spec says that the argument can't be read.
+    Unread,
+    /// The program's memory was not there.
+    Fault,
+}
+
+/// What evaluation reads from: the kernel's helpers, or a table in the tests.
+pub trait Access {
+    /// The 64-bit register at this byte offset of `pt_regs`.
+    fn register(&self, offset: u16) -> u64;
+    /// `size` bytes (1 to 8) of the program's memory, little-endian, zero-extended.
+    fn memory(&self, address: u64, size: u8) -> Option<u64>;
+}
+
+/// Extends the low `size` bytes of `raw` to 64 bits. A size that is not 1, 2 or 4 leaves all 64 bits.
+#[inline(always)]
+#[must_use]
+pub const fn extend(raw: u64, size: u8, signed: bool) -> u64 {
+    let shift = match size {
+        1 => 56,
+        2 => 48,
+        4 => 32,
+        _ => return raw,
+    };
+    if signed { (((raw << shift) as i64) >> shift) as u64 } else { (raw << shift) >> shift }
+}
+
+/// `value` in units of `unit` nanoseconds (at most a second) as nanoseconds. More than 2^64 / 10^9 units count
+/// as that many (5 hours of microseconds), because saturating multiplication needs 128 bits, which BPF has not.
+#[inline(always)]
+#[must_use]
+pub const fn nanoseconds(value: u64, unit: u64) -> u64 {
+    const MOST: u64 = u64::MAX / 1_000_000_000;
+    if unit == 1 {
+        value
+    } else {
+        let value = if value > MOST { MOST } else { value };
+        value.wrapping_mul(unit)
+    }
+}
+
+/// The value of one argument.
+///
+/// # Errors
+/// [`Missing`] when the argument can't be had.
+#[inline(always)]
+pub fn value(arg: &ArgSpec, access: &impl Access) -> Result<u64, Missing> {
+    let signed = arg.flags & FLAG_SIGNED != 0;
+    let raw = match arg.location {
+        LOC_CONSTANT => return Ok(arg.value as u64),
+        LOC_REGISTER => access.register(arg.base),
+        LOC_MEMORY | LOC_INDEXED => {
+            let mut address = access.register(arg.base).wrapping_add(arg.value as u64);
+            if arg.location == LOC_INDEXED {
+                address = address.wrapping_add(access.register(arg.index) << (arg.scale & 3));
+            }
+            match access.memory(address, arg.size) {
+                Some(raw) => raw,
+                None => return Err(Missing::Fault),
+            }
+        }
+        _ => return Err(Missing::Unread),
+    };
+    Ok(extend(raw, arg.size, signed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Registers at offsets 0, 8, 16, ...; memory from address 0x1000 on.
+    struct Table {
+        registers: Vec<u64>,
+        memory: Vec<u8>,
+    }
+
+    impl Access for Table {
+        fn register(&self, offset: u16) -> u64 {
+            self.registers[usize::from(offset) / 8]
+        }
+        fn memory(&self, address: u64, size: u8) -> Option<u64> {
+            let start = usize::try_from(address.checked_sub(0x1000)?).ok()?;
+            let bytes = self.memory.get(start..start.checked_add(usize::from(size))?)?;
+            Some(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+        }
+    }
+
+    fn table() -> Table {
+        Table { registers: vec![0xffff_ffff_ffff_fffe, 0x1000, 3], memory: (0x80..0xa0).collect() }
+    }
+
+    fn arg(location: u8, size: u8) -> ArgSpec {
+        ArgSpec { location, size, ..ArgSpec::default() }
+    }
+
+    #[test]
+    fn extends_every_width_with_and_without_sign() {
+        for (raw, size, signed, expected) in [
+            (0x1_80, 1, false, 0x80),
+            (0x1_80, 1, true, 0xffff_ffff_ffff_ff80),
+            (0x1_7f, 1, true, 0x7f),
+            (0xf_8000, 2, true, 0xffff_ffff_ffff_8000),
+            (0xf_8000, 2, false, 0x8000),
+            (0xf_8000_0000, 4, true, 0xffff_ffff_8000_0000),
+            (0xf_8000_0000, 4, false, 0x8000_0000),
+            (u64::MAX, 8, true, u64::MAX),
+            (u64::MAX, 8, false, u64::MAX),
+            (0x1234_5678, 3, true, 0x1234_5678),
+        ] {
+            assert_eq!(extend(raw, size, signed), expected, "{raw:#x} {size} {signed}");
+        }
+    }
+
+    #[test]
+    fn durations_saturate() {
+        assert_eq!(nanoseconds(5, 1_000_000), 5_000_000);
+        assert_eq!(nanoseconds(u64::MAX, 1), u64::MAX);
+        assert_eq!(nanoseconds(u64::MAX, 1000), u64::MAX / 1_000_000_000 * 1000);
+        assert_eq!(nanoseconds(3, 1_000_000_000), 3_000_000_000);
+        assert_eq!(nanoseconds(7, 0), 0);
+    }
+
+    #[test]
+    fn a_constant_is_itself_whatever_its_size() {
+        let constant = ArgSpec { value: -5, ..arg(LOC_CONSTANT, 4) };
+        assert_eq!(value(&constant, &table()), Ok(-5i64 as u64));
+    }
+
+    #[test]
+    fn a_register_is_cut_to_its_size() {
+        assert_eq!(value(&arg(LOC_REGISTER, 4), &table()), Ok(0xffff_fffe));
+        let signed = ArgSpec { flags: FLAG_SIGNED, ..arg(LOC_REGISTER, 4) };
+        assert_eq!(value(&signed, &table()), Ok(-2i64 as u64));
+    }
+
+    #[test]
+    fn memory_is_read_at_base_plus_displacement() {
+        let memory = ArgSpec { base: 8, value: 4, ..arg(LOC_MEMORY, 2) };
+        assert_eq!(value(&memory, &table()), Ok(0x8584));
+        let signed = ArgSpec { flags: FLAG_SIGNED, ..memory };
+        assert_eq!(value(&signed, &table()), Ok(0xffff_ffff_ffff_8584));
+        let before = ArgSpec { value: -1, ..memory };
+        assert_eq!(value(&before, &table()), Err(Missing::Fault));
+    }
+
+    #[test]
+    fn an_index_is_scaled() {
+        let indexed = ArgSpec { base: 8, index: 16, scale: 2, value: 1, ..arg(LOC_INDEXED, 1) };
+        assert_eq!(value(&indexed, &table()), Ok(0x8d));
+        let hostile_scale = ArgSpec { scale: 0xfe, ..indexed };
+        assert_eq!(value(&hostile_scale, &table()), Ok(0x8d));
+    }
+
+    #[test]
+    fn an_address_that_wraps_around_faults() {
+        let wrapping = ArgSpec { base: 0, value: i64::MAX, ..arg(LOC_MEMORY, 8) };
+        assert_eq!(value(&wrapping, &table()), Err(Missing::Fault));
+    }
+
+    #[test]
+    fn an_unknown_location_is_unread() {
+        for location in [0, 5, 0xff] {
+            assert_eq!(value(&arg(location, 8), &table()), Err(Missing::Unread));
+        }
+    }
+}

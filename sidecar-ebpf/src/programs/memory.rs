@@ -1,0 +1,63 @@
+//! Reading the probed program's registers and memory.
+
+use aya_ebpf::helpers::generated::{bpf_copy_from_user, bpf_probe_read_kernel, bpf_probe_read_user};
+use core::ffi::c_void;
+use sidecar_ebpf::eval::Access;
+
+/// The registers and the memory of the thread that hit the probe.
+#[derive(Clone, Copy)]
+pub struct Probed {
+    regs: *mut c_void,
+}
+
+impl Probed {
+    /// `regs` is the program's context: `struct pt_regs`.
+    #[inline(always)]
+    pub fn new(regs: *mut c_void) -> Self {
+        Self { regs }
+    }
+}
+
+impl Access for Probed {
+    #[inline(always)]
+    fn register(&self, offset: u16) -> u64 {
+        let mut value = 0u64;
+        // The verifier allows only constant offsets into the context, so the register is read as memory:
+        // the offset comes from the spec, which only the agent writes; a wrong one reads other kernel memory
+        // of this thread's stack, never faults the machine.
+        // SAFETY: dst is 8 bytes of this stack; the helper checks the source address.
+        unsafe {
+            bpf_probe_read_kernel(
+                (&raw mut value).cast(),
+                8,
+                (self.regs as *const u8).wrapping_add(usize::from(offset)).cast(),
+            );
+        }
+        value
+    }
+
+    #[inline(always)]
+    fn memory(&self, address: u64, size: u8) -> Option<u64> {
+        let mut value = 0u64;
+        let size = if size > 8 { 8 } else { u32::from(size) };
+        // SAFETY: dst is 8 bytes of this stack and size is at most 8; the helper checks the source address.
+        let result = unsafe { bpf_probe_read_user((&raw mut value).cast(), size, address as *const c_void) };
+        (result == 0).then_some(value)
+    }
+}
+
+/// Makes the pages present that a string of up to `max` bytes at `address` may lie on. Sleeps.
+#[inline(always)]
+pub fn fault_in(address: u64, max: u64) {
+    let mut byte = 0u8;
+    // SAFETY: dst is one byte of this stack; the helper checks the source address. Only sleepable programs
+    // call this: the verifier refuses it elsewhere.
+    unsafe {
+        bpf_copy_from_user((&raw mut byte).cast(), 1, address as *const c_void);
+        // No page is smaller than 4 KiB, and max is less, so that at most one boundary is crossed.
+        let next = (address | 4095).wrapping_add(1);
+        if next.wrapping_sub(address) < max {
+            bpf_copy_from_user((&raw mut byte).cast(), 1, next as *const c_void);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The markers themselves: one function, one semaphore and one stapsdt note each. Uses `core` only.
+//!
+//! A marker is a naked function, so it is called by the C ABI and its arguments are where the note says,
+//! whatever the optimiser does, and nothing lives below the stack pointer at the probed address.
+//!
+//! On x86-64 the function is 16 bytes, aligned to 16: a 5-byte nop (`0f 1f 44 00 00`), a 10-byte nop
+//! (`66 2e 0f 1f 84 00 00 00 00 00`), `ret`. The note names the 5-byte nop, which Linux 6.18 and later turn
+//! into a call. Where the kernel wants the 10-byte nop instead (system call 336 answers `EPROTO`), the
+//! tracer takes the note's address + 5, after comparing the ten bytes there. On aarch64 it is `nop; ret`.
+//!
+//! The note carries the R flag (SHF_GNU_RETAIN), so that `--gc-sections` keeps it, and with it the
+//! function, the semaphore and the base that it refers to, in every linker.
+
+use core::ffi::{c_char, c_void};
+use core::sync::atomic::AtomicU16;
+
+/// Whether this target has markers: elsewhere every marker is permanently off.
+#[cfg(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+macro_rules! supported {
+    ($yes:item else $no:item) => {
+        $yes
+    };
+}
+/// Whether this target has markers: elsewhere every marker is permanently off.
+#[cfg(not(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+macro_rules! supported {
+    ($yes:item else $no:item) => {
+        $no
+    };
+}
+
+/// The body of a marker function. The closing `.balign` makes the function's section 16-aligned: the kernel
+/// rewrites the nop only where it does not cross a page.
+#[cfg(all(target_os = "linux", target_pointer_width = "64", target_arch = "x86_64"))]
+macro_rules! body {
+    () => {
+        ".cfi_startproc
+        990: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00
+        .byte 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00
+        ret
+        .cfi_endproc
+        .balign 16"
+    };
+}
+/// The body of a marker function.
+#[cfg(all(target_os = "linux", target_pointer_width = "64", target_arch = "aarch64"))]
+macro_rules! body {
+    () => {
+        ".cfi_startproc
+        990: nop
+        ret
+        .cfi_endproc"
+    };
+}
+
+/// The note's argument string for the processor that is compiled for.
+#[cfg(all(target_os = "linux", target_pointer_width = "64", target_arch = "x86_64"))]
+macro_rules! places {
+    ($x86_64:literal, $aarch64:literal) => {
+        $x86_64
+    };
+}
+/// The note's argument string for the processor that is compiled for.
+#[cfg(all(target_os = "linux", target_pointer_width = "64", target_arch = "aarch64"))]
+macro_rules! places {
+    ($x86_64:literal, $aarch64:literal) => {
+        $aarch64
+    };
+}
+
+/// Defines a marker. The note's format: <https://sourceware.org/systemtap/wiki/UserSpaceProbeImplementation>.
+macro_rules! marker {
+    ($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*), $semaphore:ident, $x86_64:literal, $aarch64:literal) => {
+        /// Counts who listens to the marker. The kernel raises and lowers it for each process.
+        #[cfg_attr(target_os = "linux", unsafe(link_section = ".probes"))]
+        #[used]
+        pub(crate) static $semaphore: AtomicU16 = AtomicU16::new(0);
+
+        supported! {
+            $(#[$doc])*
+            #[unsafe(naked)]
+            pub(crate) extern "C" fn $name($($arg: $type),*) {
+                core::arch::naked_asm!(
+                    body!(),
+                    ".pushsection .note.stapsdt, \"R\", %note
+                    .balign 4
+                    .4byte 992f-991f, 994f-993f, 3
+                    991: .asciz \"stapsdt\"
+                    992: .balign 4
+                    993: .8byte 990b
+                    .8byte _.stapsdt.base
+                    .8byte {semaphore}
+                    .asciz \"sidecar\"",
+                    concat!(".asciz \"", stringify!($name), "\""),
+                    concat!(".asciz \"", places!($x86_64, $aarch64), "\""),
+                    "994: .balign 4
+                    .popsection
+                    .ifndef _.stapsdt.base
+                    .pushsection .stapsdt.base, \"aGR\", %progbits, .stapsdt.base, comdat
+                    .weak _.stapsdt.base
+                    .hidden _.stapsdt.base
+                    _.stapsdt.base: .space 1
+                    .size _.stapsdt.base, 1
+                    .popsection
+                    .endif",
+                    semaphore = sym $semaphore,
+                )
+            }
+            else
+            $(#[$doc])*
+            pub(crate) extern "C" fn $name($(_: $type),*) {}
+        }
+    };
+}
+
+marker! {
+    /// A test, or an attempt of it, starts.
+    test_start(
+        key: u64,
+        test_id: *const c_char,
+        run_id: *const c_char,
+        suite: *const c_char,
+        attempt: u32
+    ),
+    TEST_START,
+    "8@%rdi 8@%rsi 8@%rdx 8@%rcx 4@%r8d",
+    "8@x0 8@x1 8@x2 8@x3 4@x4"
+}
+
+marker! {
+    /// A test, or an attempt of it, ends.
+    test_end(
+        key: u64,
+        test_id: *const c_char,
+        status: u32,
+        duration_ns: u64,
+        message: *const c_char,
+        attempt: u32
+    ),
+    TEST_END,
+    "8@%rdi 8@%rsi 4@%edx 8@%rcx 8@%r8 4@%r9d",
+    "8@x0 8@x1 4@x2 8@x3 8@x4 4@x5"
+}
+
+marker! {
+    /// Something of the program's own happened.
+    event(
+        key: u64,
+        event_type: *const c_char,
+        test_id: *const c_char,
+        run_id: *const c_char,
+        data: *const c_void,
+        data_len: u64
+    ),
+    EVENT,
+    "8@%rdi 8@%rsi 8@%rdx 8@%rcx 8@%r8 8@%r9",
+    "8@x0 8@x1 8@x2 8@x3 8@x4 8@x5"
+}
+
+marker! {
+    /// The program saw something abnormal.
+    anomaly(signal: *const c_char, kind: *const c_char),
+    ANOMALY,
+    "8@%rdi 8@%rsi",
+    "8@x0 8@x1"
+}

@@ -1,0 +1,44 @@
+//! The compilers, linkers and libraries that the tests use.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A library that Cargo built beside this test.
+pub(crate) fn library(name: &str) -> PathBuf {
+    let path = std::env::current_exe().unwrap().parent().unwrap().join(name);
+    assert!(path.exists(), "{} is missing", path.display());
+    path
+}
+
+/// The output of a program that must succeed.
+pub(crate) fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The folder with the linkers that Rust brings along, `rust-lld` among them.
+pub(crate) fn rust_linkers() -> PathBuf {
+    let sysroot = run(Command::new("rustc").args(["--print", "sysroot"]));
+    let version = run(Command::new("rustc").arg("-vV"));
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    Path::new(sysroot.trim()).join("lib/rustlib").join(host).join("bin")
+}
+
+/// gcc's arguments that choose another linker, with the reason where that linker is missing.
+pub(crate) fn linker(name: &str) -> Result<Vec<String>, String> {
+    let installed = Command::new(format!("ld.{name}")).arg("--version").output().is_ok();
+    let bundled = rust_linkers().join("gcc-ld");
+    if installed {
+        Ok(vec![format!("-fuse-ld={name}")])
+    } else if bundled.join(format!("ld.{name}")).exists() {
+        Ok(vec![format!("-B{}", bundled.display()), format!("-fuse-ld={name}")])
+    } else {
+        Err(format!("no ld.{name} on this machine"))
+    }
+}
