@@ -178,7 +178,7 @@ mod tests {
     fn report(pairs: &[(f64, f64)]) -> Report {
         let mut report = Report::new(&MarkerOff, pairs.len() as u32, "a machine");
         for &(baseline_ns, case_ns) in pairs {
-            report.take("marker off", None, Sample::Pair { baseline_ns, case_ns }).unwrap();
+            report.take("event", None, Sample::Pair { baseline_ns, case_ns }).unwrap();
         }
         report
     }
