@@ -1,7 +1,7 @@
 //! What the rules are about and what they excuse, each with its reason.
 
 /// The agent's top-level modules. A module imports only itself and those before it.
-pub(crate) const ORDER: [&str; 16] = [
+pub(crate) const ORDER: [&str; 17] = [
     "config",
     "mapping",
     "elf",
@@ -16,6 +16,7 @@ pub(crate) const ORDER: [&str; 16] = [
     "http",
     "gate",
     "cli",
+    "observe",
     "exec",
     "run",
 ];
@@ -34,6 +35,12 @@ pub(crate) const KERNEL_NAMES: [&str; 4] = ["aya", "aya_obj", "aya_log", "syscal
 
 /// Files of the agent that start tasks or threads, and why there; all others offer functions to call.
 pub(crate) const SPAWN: &[(&str, &str)] = &[
+    (
+        "sidecar-agent/src/observe/mod.rs",
+        "the threads that `exec` and `run` share, joined where observation ends",
+    ),
+    ("sidecar-agent/src/observe/drain.rs", "the data path's thread, which nothing else may hold up"),
+    ("sidecar-agent/src/observe/watch.rs", "the thread that looks at programs that were executed"),
     ("sidecar-agent/src/exec/mod.rs", "the life of `sidecar exec`: its tasks are started and joined here"),
     ("sidecar-agent/src/run/mod.rs", "the life of `sidecar run`: its tasks are started and joined here"),
     ("sidecar-agent/src/http/server.rs", "the control plane's own runtime and its connections, joined here"),
