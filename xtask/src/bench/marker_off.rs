@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use super::{Benchmark, Case, Limit, figures::Sample, figures::last_line};
@@ -35,36 +35,60 @@ impl Benchmark for MarkerOff {
     }
 
     fn cases(&self) -> Vec<Case> {
-        vec![Case { name: "marker off", command: process::command(PROGRAM), parse }]
+        vec![
+            Case { name: "event", command: process::command(PROGRAM), parse: event },
+            Case { name: "test end", command: process::command(PROGRAM), parse: test_end },
+        ]
     }
 
     fn limits(&self) -> Vec<(&'static str, Limit)> {
-        vec![("marker off", Limit::Difference(1.0))]
+        vec![("event", Limit::Difference(1.0)), ("test end", Limit::Difference(1.0))]
     }
 }
 
-/// What `off_cost` prints: nanoseconds a call, of both sides measured in one process.
+/// What `off_cost` prints, among other things: nanoseconds a call, all measured in turn in one process.
 #[derive(Deserialize)]
 struct OffCost {
-    empty_ns: f64,
-    off_ns: f64,
+    listened_to: bool,
+    empty_call: f64,
+    event_off: f64,
+    test_end_off: f64,
 }
 
-fn parse(printed: &str) -> Result<Vec<Sample>> {
+fn event(printed: &str) -> Result<Vec<Sample>> {
+    let cost = read(printed)?;
+    Ok(vec![Sample::Pair { baseline_ns: cost.empty_call, case_ns: cost.event_off }])
+}
+
+fn test_end(printed: &str) -> Result<Vec<Sample>> {
+    let cost = read(printed)?;
+    Ok(vec![Sample::Pair { baseline_ns: cost.empty_call, case_ns: cost.test_end_off }])
+}
+
+fn read(printed: &str) -> Result<OffCost> {
     let cost: OffCost =
-        serde_json::from_str(last_line(printed)?).context("it is not {\"empty_ns\": N, \"off_ns\": N}")?;
-    Ok(vec![Sample::Pair { baseline_ns: cost.empty_ns, case_ns: cost.off_ns }])
+        serde_json::from_str(last_line(printed)?).context("it is not what off_cost prints")?;
+    ensure!(!cost.listened_to, "somebody listens to the markers: end the agent or tracer, and measure again");
+    Ok(cost)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const LINE: &str = "{\"unit\": \"ns\", \"listened_to\": false, \"empty_call\": 1.2, \"event_off\": 1.6, \
+                        \"test_end_off\": 1.5}\n";
+
     #[test]
-    fn the_examples_line_is_a_pair() {
-        let pair = Sample::Pair { baseline_ns: 1.2, case_ns: 1.6 };
-        assert_eq!(parse("{\"empty_ns\": 1.2, \"off_ns\": 1.6}\n").unwrap(), [pair]);
-        assert!(parse("{\"empty_ns\": 1.2}").is_err());
-        assert!(parse("").is_err());
+    fn the_examples_line_is_a_pair_for_each_marker() {
+        assert_eq!(event(LINE).unwrap(), [Sample::Pair { baseline_ns: 1.2, case_ns: 1.6 }]);
+        assert_eq!(test_end(LINE).unwrap(), [Sample::Pair { baseline_ns: 1.2, case_ns: 1.5 }]);
+    }
+
+    #[test]
+    fn markers_that_are_on_and_other_output_are_refused() {
+        assert!(event(&LINE.replace("false", "true")).is_err());
+        assert!(event("{\"empty_call\": 1.2}").is_err());
+        assert!(event("").is_err());
     }
 }
