@@ -6,6 +6,7 @@ use std::{
     fs::File,
     os::fd::{AsFd, AsRawFd, OwnedFd},
     path::PathBuf,
+    sync::Arc,
 };
 
 use aya::{
@@ -72,8 +73,7 @@ impl Default for LoadOptions {
 
 /// The loaded programs and their maps. Dropping it unloads them.
 pub struct Kernel {
-    features: Features,
-    probe: OwnedFd,
+    probe: ProbePoint,
     _tracepoints: Vec<OwnedFd>,
     specs: Array<MapData, Spec>,
     counters: Array<MapData, Counters>,
@@ -83,6 +83,23 @@ pub struct Kernel {
     control: Array<MapData, Control>,
     tree: Option<Tree>,
     reader: Option<RingReader>,
+}
+
+/// The loaded probe program. Clones share it.
+#[derive(Clone, Debug)]
+pub struct ProbePoint {
+    program: Arc<OwnedFd>,
+    features: Features,
+}
+
+impl ProbePoint {
+    /// Attaches at all `sites` of an image, or at none. Their specs must be in place.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn attach(&self, file: &File, sites: &[Site]) -> Result<Link, BpfError> {
+        Link::attach(self.program.as_fd(), self.features.attach, file, sites)
+    }
 }
 
 /// The relocated programs by name.
@@ -253,8 +270,7 @@ impl Kernel {
         }
 
         Ok(Self {
-            features,
-            probe,
+            probe: ProbePoint { program: Arc::new(probe), features },
             _tracepoints: tracepoints,
             specs: Array::try_from(take("SPECS")?).map_err(map_error("SPECS"))?,
             counters: Array::try_from(take("COUNTERS")?).map_err(map_error("COUNTERS"))?,
@@ -270,7 +286,13 @@ impl Kernel {
     /// What this kernel can do.
     #[must_use]
     pub fn features(&self) -> Features {
-        self.features
+        self.probe.features
+    }
+
+    /// What attaches, for use apart from the maps.
+    #[must_use]
+    pub fn probe_point(&self) -> ProbePoint {
+        self.probe.clone()
     }
 
     /// Takes the reader's end of the ring; there is one.
@@ -289,7 +311,7 @@ impl Kernel {
     /// # Errors
     /// When the kernel refuses.
     pub fn attach(&self, file: &File, sites: &[Site]) -> Result<Link, BpfError> {
-        Link::attach(self.probe.as_fd(), self.features.attach, file, sites)
+        self.probe.attach(file, sites)
     }
 
     /// Sets a spec.
@@ -364,7 +386,7 @@ impl Kernel {
     /// # Errors
     /// When the kernel refuses.
     pub fn probe_stats(&self) -> std::io::Result<ProgramStats> {
-        let (run_time_ns, runs) = sys::run_stats(self.probe.as_fd())?;
+        let (run_time_ns, runs) = sys::run_stats(self.probe.program.as_fd())?;
         Ok(ProgramStats { run_time_ns, runs })
     }
 }

@@ -14,7 +14,7 @@ mod tree;
 use std::path::PathBuf;
 
 pub use features::{AttachMethod, Features};
-pub use kernel::{Kernel, LoadOptions, Scope};
+pub use kernel::{Kernel, LoadOptions, ProbePoint, Scope};
 pub use link::Link;
 pub use object::{EMBEDDED, Object};
 pub use reader::RingReader;

@@ -1,0 +1,243 @@
+//! The data path: from the ring to the queue, on a thread and a runtime of its own.
+
+use std::{
+    io,
+    os::fd::{AsRawFd, RawFd},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{SyncSender, TrySendError},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use sidecar_common::{RECORD_EXEC, RECORD_HIT, RecordHeader};
+use tokio::{io::unix::AsyncFd, sync::Notify};
+
+use super::{clock, shared::Shared};
+use crate::{
+    attach::ProbeInfo,
+    bpf::RingReader,
+    event::{Event, decode},
+    sinks::Queue,
+};
+
+/// How long the reader sleeps while records are coming. The kernel wakes it earlier at the watermark.
+const LINGER: Duration = Duration::from_millis(4);
+/// Empty rounds after which the reader sleeps until something comes.
+const QUIET_ROUNDS: u32 = 25;
+/// Longest sleep: bounds the delay of a record that was committed just as the reader fell asleep.
+const LONGEST_SLEEP: Duration = Duration::from_millis(500);
+/// Records taken in one go, so that the queue's lock and its consumer come in between.
+const BATCH: usize = 512;
+/// How often the distance between the monotonic clock and UTC is measured again.
+const CLOCK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What to do with a full queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFull {
+    /// Let the queue drop, by its own rule.
+    Drop,
+    /// Leave records in the ring until there is room: what then finds the ring full is lost, and counted, there.
+    Wait,
+}
+
+/// Stops the data path.
+#[derive(Debug, Default)]
+pub(super) struct Stop {
+    stopping: AtomicBool,
+    notify: Notify,
+}
+
+impl Stop {
+    fn requested(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+}
+
+/// The running data path.
+pub(super) struct DataPath {
+    stop: Arc<Stop>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl DataPath {
+    /// Starts the thread.
+    pub(super) fn start(
+        reader: RingReader,
+        shared: Arc<Shared>,
+        queue: Arc<Queue<Event>>,
+        on_full: OnFull,
+        executed: SyncSender<u32>,
+    ) -> io::Result<Self> {
+        let stop = Arc::new(Stop::default());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let body = {
+            let stop = Arc::clone(&stop);
+            move || {
+                let offset_ns = clock::monotonic_to_utc_ns();
+                let drain = Drain {
+                    shared,
+                    queue,
+                    on_full,
+                    executed,
+                    known: Vec::new(),
+                    batch: Vec::with_capacity(BATCH),
+                    offset_ns,
+                    measured: Instant::now(),
+                };
+                if let Err(error) = runtime.block_on(drain.run(reader, &stop)) {
+                    tracing::error!("the ring is no longer read: {error}");
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("sidecar-data".to_owned()).spawn(body)?;
+        Ok(Self { stop, thread: Some(thread) })
+    }
+
+    /// Takes what is in the ring and ends. Records of hits that come later stay unread.
+    pub(super) fn finish(&mut self) {
+        self.stop.stopping.store(true, Ordering::Release);
+        self.stop.notify.notify_one();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that reads the ring panicked");
+        }
+    }
+}
+
+impl Drop for DataPath {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// A descriptor that somebody else owns.
+struct Borrowed(RawFd);
+
+impl AsRawFd for Borrowed {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0
+    }
+}
+
+struct Drain {
+    shared: Arc<Shared>,
+    queue: Arc<Queue<Event>>,
+    on_full: OnFull,
+    executed: SyncSender<u32>,
+    /// Probes by spec index, as last asked for.
+    known: Vec<Option<Arc<ProbeInfo>>>,
+    batch: Vec<Event>,
+    offset_ns: i64,
+    measured: Instant,
+}
+
+impl Drain {
+    async fn run(mut self, mut reader: RingReader, stop: &Stop) -> io::Result<()> {
+        let ready = AsyncFd::with_interest(Borrowed(reader.as_raw_fd()), tokio::io::Interest::READABLE)?;
+        let mut quiet = 0;
+        loop {
+            let stopping = stop.requested();
+            let room = self.room();
+            let taken = reader.drain(room, |bytes| self.take(bytes));
+            self.hand_on();
+            if taken == room && room > 0 {
+                // There may be more; let the runtime look at its other business between.
+                tokio::task::yield_now().await;
+                continue;
+            }
+            if stopping && taken == 0 && room > 0 {
+                return Ok(());
+            }
+            quiet = if taken == 0 && room > 0 { quiet + 1 } else { 0 };
+            let sleep = if quiet < QUIET_ROUNDS || room == 0 {
+                reader.linger().map_err(io::Error::other)?;
+                LINGER
+            } else {
+                reader.idle().map_err(io::Error::other)?;
+                // A record may have been committed before the kernel could know that we sleep.
+                if reader.drain(BATCH, |bytes| self.take(bytes)) > 0 {
+                    self.hand_on();
+                    quiet = 0;
+                    continue;
+                }
+                LONGEST_SLEEP
+            };
+            tokio::select! {
+                guard = ready.readable() => guard?.clear_ready(),
+                () = tokio::time::sleep(sleep) => {}
+                () = stop.notify.notified() => {}
+            }
+            self.shared.tallies.wakeups.fetch_add(1, Ordering::Relaxed);
+            if self.measured.elapsed() > CLOCK_INTERVAL {
+                self.offset_ns = clock::monotonic_to_utc_ns();
+                self.measured = Instant::now();
+            }
+        }
+    }
+
+    /// How many records may be taken now.
+    fn room(&self) -> usize {
+        match self.on_full {
+            OnFull::Drop => BATCH,
+            OnFull::Wait => {
+                let stats = self.queue.stats();
+                usize::try_from(stats.capacity.saturating_sub(stats.len)).unwrap_or(BATCH).min(BATCH)
+            }
+        }
+    }
+
+    fn hand_on(&mut self) {
+        if !self.batch.is_empty() {
+            self.queue.push_all(&mut self.batch);
+        }
+    }
+
+    /// One record. Nothing in it is trusted, though only the kernel programs write the ring.
+    fn take(&mut self, bytes: &[u8]) {
+        let tallies = &self.shared.tallies;
+        let record = match decode(bytes) {
+            Ok(record) => record,
+            Err(error) => {
+                tallies.malformed.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!("a record can't be decoded: {error}");
+                return;
+            }
+        };
+        let RecordHeader { kind, spec, generation, pid, .. } = record.header;
+        if kind == RECORD_EXEC {
+            if let Err(TrySendError::Full(_)) = self.executed.try_send(pid) {
+                tallies.execs_missed.fetch_add(1, Ordering::Relaxed);
+            }
+            return;
+        }
+        if kind != RECORD_HIT {
+            return;
+        }
+        tallies.received.fetch_add(1, Ordering::Relaxed);
+        match self.probe(spec, generation) {
+            Some(probe) => self.batch.push(Event::from_record(&record, &probe.mapping, self.offset_ns)),
+            None => {
+                tallies.unknown_spec.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn probe(&mut self, spec: u32, generation: u32) -> Option<Arc<ProbeInfo>> {
+        let index = spec as usize;
+        if let Some(Some(probe)) = self.known.get(index)
+            && probe.generation == generation
+        {
+            return Some(Arc::clone(probe));
+        }
+        let probe = self.shared.probe(spec, generation)?;
+        if self.known.len() <= index {
+            self.known.resize(index + 1, None);
+        }
+        self.known[index] = Some(Arc::clone(&probe));
+        Some(probe)
+    }
+}

@@ -1,0 +1,240 @@
+//! The stages put together: what `exec` and `run` share.
+//!
+//! Threads: `sidecar-data` reads the ring and fills the queue; `sidecar-events` empties it into whoever takes the
+//! events; `sidecar-attach` looks at programs that were executed. None of them ever holds up a test.
+
+mod attacher;
+mod clock;
+mod cost;
+mod drain;
+mod retired;
+mod scan;
+mod shared;
+mod snapshot;
+mod watch;
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::Ordering, mpsc},
+    thread::{self, JoinHandle},
+};
+
+pub use cost::{OwnCost, own_cost};
+pub use drain::OnFull;
+pub use shared::{Totals, Wanted};
+
+use crate::{
+    attach::Outcome,
+    bpf::{BpfError, Features, LoadOptions, Scope},
+    config::Config,
+    event::Event,
+    metrics::{Snapshot, Source},
+    sinks::{Queue, QueueStats},
+};
+use drain::DataPath;
+use shared::Shared;
+use watch::Watch;
+
+/// Executed programs that may wait to be looked at.
+const EXECS_WAITING: usize = 4096;
+/// Events handed over in one go.
+const BATCH: usize = 512;
+
+/// Why nothing can be observed.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// The kernel side can't be had.
+    #[error(transparent)]
+    Bpf(#[from] BpfError),
+    /// What is wanted can't be expressed.
+    #[error("{0}")]
+    Wanted(String),
+    /// The system refuses a thread or a descriptor.
+    #[error("starting a thread: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// What to observe and how.
+pub struct Options {
+    /// Which processes.
+    pub scope: Scope,
+    /// An object in place of the built-in one.
+    pub object: Option<PathBuf>,
+    /// One rate for all signals in place of the configured ones.
+    pub rate: Option<f64>,
+    /// What to do when events come faster than they are taken.
+    pub on_full: OnFull,
+}
+
+/// Takes events, one by one, in the order of the ring.
+pub trait Consumer: Send + 'static {
+    /// One event.
+    fn take(&mut self, event: Event);
+    /// The queue is empty for now.
+    fn idle(&mut self);
+}
+
+/// Everything between the kernel and a [`Consumer`]. Dropping it detaches every probe.
+pub struct Observer {
+    shared: Arc<Shared>,
+    queue: Arc<Queue<Event>>,
+    data: DataPath,
+    events: Option<JoinHandle<()>>,
+    watch: Option<Watch>,
+}
+
+impl Observer {
+    /// Loads the kernel side and starts the threads. No probe is attached yet.
+    ///
+    /// # Errors
+    /// See [`ObserveError`].
+    pub fn start(config: &Config, options: Options, mut consumer: impl Consumer) -> Result<Self, ObserveError> {
+        let wanted = Wanted::new(config, options.rate)?;
+        let load = LoadOptions {
+            ring_bytes: u32::try_from(config.discovery.ring_bytes).unwrap_or(2 << 20),
+            max_specs: u32::try_from(config.discovery.max_specs).unwrap_or(4096),
+            scope: options.scope,
+            exec_records: config.discovery.exec,
+            object: options.object,
+            ..LoadOptions::default()
+        };
+        let (shared, reader) = Shared::load(wanted, config, &load)?;
+        let shared = Arc::new(shared);
+        let capacity = usize::try_from(config.resources.max_queue_size).unwrap_or(10_000);
+        let queue = Arc::new(Queue::new(capacity, config.resources.drop_on_full));
+
+        let source = Arc::clone(&queue);
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().build().map_err(ObserveError::Thread)?;
+        let events = thread::Builder::new()
+            .name("sidecar-events".to_owned())
+            .spawn(move || runtime.block_on(feed(&source, &mut consumer)))
+            .map_err(ObserveError::Thread)?;
+        let (executed, execs) = mpsc::sync_channel(EXECS_WAITING);
+        let watch = Watch::start(Arc::clone(&shared), execs, config).map_err(ObserveError::Thread)?;
+        let data = DataPath::start(reader, Arc::clone(&shared), Arc::clone(&queue), options.on_full, executed)
+            .map_err(ObserveError::Thread)?;
+        Ok(Self { shared, queue, data, events: Some(events), watch: Some(watch) })
+    }
+
+    /// What this kernel can do.
+    #[must_use]
+    pub fn features(&self) -> Features {
+        self.shared.features
+    }
+
+    /// A second handle of the map of watched processes, to hand to another process.
+    ///
+    /// # Errors
+    /// When no descriptor is free, or the scope is the node.
+    pub fn tree(&self) -> io::Result<std::os::fd::OwnedFd> {
+        self.shared.tree()
+    }
+
+    /// What looks at images and attaches, for other threads.
+    #[must_use]
+    pub fn images(&self) -> Images {
+        Images { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Totals of all probes.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.shared.totals(self.queue.stats())
+    }
+
+    /// What a scrape reads, for other threads.
+    #[must_use]
+    pub fn source(&self) -> Arc<dyn Source> {
+        Arc::new(Snapshots { shared: Arc::clone(&self.shared), queue: Arc::clone(&self.queue) })
+    }
+
+    /// Opens or closes a window in which the kernel measures its programs.
+    pub fn measure_programs(&self, on: bool) {
+        self.shared.measure_programs(on);
+    }
+
+    /// Takes what is still in the ring and hands it to the consumer. What is hit afterwards is counted by the
+    /// kernel, but its detail is not read any more. Gives the totals.
+    pub fn finish(&mut self) -> Totals {
+        self.watch = None;
+        self.data.finish();
+        self.queue.close();
+        if let Some(events) = self.events.take()
+            && events.join().is_err()
+        {
+            tracing::error!("the thread that takes the events panicked");
+        }
+        self.totals()
+    }
+
+    /// Counters of the queue between the ring and the consumer.
+    #[must_use]
+    pub fn queue(&self) -> QueueStats {
+        self.queue.stats()
+    }
+}
+
+impl Drop for Observer {
+    fn drop(&mut self) {
+        if self.events.is_some() {
+            self.finish();
+        }
+    }
+}
+
+/// Empties the queue into the consumer until it is closed.
+async fn feed(queue: &Queue<Event>, consumer: &mut impl Consumer) {
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        if queue.try_pop_many(&mut batch, BATCH) == 0 {
+            consumer.idle();
+            if queue.pop_many(&mut batch, BATCH).await == 0 {
+                return;
+            }
+        }
+        for event in batch.drain(..) {
+            consumer.take(event);
+        }
+    }
+}
+
+/// Looks at images and attaches what is wanted of them.
+#[derive(Clone)]
+pub struct Images {
+    shared: Arc<Shared>,
+}
+
+impl Images {
+    /// Looks at an open file, unless it is known already. `path` is only for people.
+    #[must_use]
+    pub fn consider(&self, file: &File, path: &Path) -> Outcome {
+        self.shared.consider(file, path)
+    }
+
+    /// Looks at a file by its path, and at the wanted libraries that it needs.
+    ///
+    /// # Errors
+    /// When it can't be opened.
+    pub fn consider_path(&self, path: &Path) -> io::Result<Outcome> {
+        let file = File::open(path)?;
+        let outcome = self.consider(&file, path);
+        watch::consider_libraries(&self.shared, &file, path);
+        Ok(outcome)
+    }
+}
+
+struct Snapshots {
+    shared: Arc<Shared>,
+    queue: Arc<Queue<Event>>,
+}
+
+impl Source for Snapshots {
+    fn snapshot(&self) -> Snapshot {
+        let snapshot = self.shared.snapshot(self.queue.stats());
+        self.shared.tallies.snapshots.fetch_add(1, Ordering::Relaxed);
+        snapshot
+    }
+}

@@ -1,0 +1,88 @@
+//! The state as metrics and health read it.
+
+use std::collections::HashMap;
+
+use sidecar_common::{Histogram, RATE_ONE};
+
+use super::{
+    retired::add,
+    shared::{Shared, Tallies},
+};
+use crate::{
+    mapping::{EventKind, Role},
+    metrics::{ProbeStats, Snapshot},
+    sinks::QueueStats,
+};
+
+impl Shared {
+    /// Copies everything. Holds the manager's lock for a copy of its list, the kernel's for one system call a
+    /// counter; the path of events waits for neither.
+    pub(super) fn snapshot(&self, queue: QueueStats) -> Snapshot {
+        let mut probes: HashMap<(String, String), ProbeStats> = HashMap::new();
+        let mut histograms: HashMap<(String, String), u32> = HashMap::new();
+        let mut specs = Vec::new();
+        let (images, sites, refusals) = {
+            let manager = self.manager();
+            for mapping in manager.mappings() {
+                let key = (mapping.provider.clone(), mapping.marker.clone());
+                let is_end = mapping.event == EventKind::TestEnd;
+                let stats = ProbeStats {
+                    provider: mapping.provider.clone(),
+                    marker: mapping.marker.clone(),
+                    event_type: mapping.event_type_of(None).into_owned(),
+                    failure_type: (is_end && mapping.event_type.is_none())
+                        .then(|| mapping.event_type_of(Some(sidecar_common::Status::Failed)).into_owned()),
+                    has_status: mapping.position(Role::Status).is_some(),
+                    counters: self.retired().get(&mapping.provider, &mapping.marker),
+                    histogram: mapping.duration_arg().map(|_| Histogram::default()),
+                };
+                probes.insert(key, stats);
+            }
+            for probe in manager.probes() {
+                let key = (probe.mapping.provider.clone(), probe.mapping.marker.clone());
+                if let Some(histogram) = probe.histogram {
+                    histograms.insert(key.clone(), histogram);
+                }
+                specs.push((key, probe.spec));
+            }
+            let refusals = manager.refusals().iter().map(|(reason, count)| (reason.name(), *count)).collect();
+            let sites = manager.images().map(|image| image.sites as u64).sum();
+            (manager.images().count() as u64, sites, refusals)
+        };
+        let kernel = self.kernel();
+        for (key, spec) in specs {
+            if let (Some(stats), Ok(counters)) = (probes.get_mut(&key), kernel.counters(spec)) {
+                add(&mut stats.counters, &counters);
+            }
+        }
+        for (key, index) in histograms {
+            if let (Some(stats), Ok(histogram)) = (probes.get_mut(&key), kernel.histogram(index)) {
+                stats.histogram = Some(histogram);
+            }
+        }
+        let tallies = &self.tallies;
+        Snapshot {
+            probes: probes.into_values().collect(),
+            attached_images: images,
+            attached_sites: sites,
+            attach_refusals: refusals,
+            ring_bytes: self.ring_bytes,
+            sampling_rates: self
+                .signals
+                .iter()
+                .map(|(name, threshold)| (name.clone(), *threshold as f64 / RATE_ONE as f64))
+                .collect(),
+            reader_wakeups: Tallies::read(&tallies.wakeups),
+            records_received: Tallies::read(&tallies.received),
+            decode_errors: vec![
+                ("malformed", Tallies::read(&tallies.malformed)),
+                ("unknown_spec", Tallies::read(&tallies.unknown_spec)),
+            ],
+            process_lost: kernel.control().map(|control| control.process_lost).unwrap_or_default()
+                + Tallies::read(&tallies.execs_missed),
+            queue,
+            sinks: Vec::new(),
+            errors: Vec::new(),
+        }
+    }
+}
