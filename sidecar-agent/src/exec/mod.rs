@@ -1,1 +1,10 @@
-//! (being written)
+//! Runs a command as if sidecar were not there, and shows on the terminal how it goes.
+pub mod command;
+mod outcome;
+pub mod signals;
+mod start_state;
+pub mod terminal;
+#[cfg(test)]
+mod tests;
+
+pub use outcome::Outcome;

@@ -111,10 +111,9 @@ struct Told {
 
 /// A running gate. Dropping it ends the gate process and lets everyone go.
 ///
-/// Its descriptor is non-blocking: wait until it is readable (`tokio::io::unix::AsyncFd::new(gate)`, or
-/// `poll`), call [`Gate::recv`] until it returns `Ok(None)`, and [`Gate::answer`] each question, from any
-/// thread. Receive on another thread than the one that starts the command: starting a command waits until
-/// its exec went through the gate.
+/// Its descriptor is non-blocking: wait until it is readable (`poll`, or tokio's `AsyncFd`), call
+/// [`Gate::recv`] until it returns `Ok(None)`, and [`Gate::answer`] each question, from any thread. Receive on
+/// another thread than the one that starts the command: starting it waits until its exec went through the gate.
 #[derive(Debug)]
 pub struct Gate {
     socket: OwnedFd,

@@ -120,6 +120,8 @@ impl Agent {
             assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "the agent said nothing");
         }
         let gate = line["gate ".len()..].trim().parse().unwrap();
+        stdout.read_line(&mut line).unwrap();
+        assert!(line.ends_with("ready\n"), "the shell does not run: {line}");
         Self { gate, stdin: process.stdin.take(), process, stdout }
     }
 
@@ -217,8 +219,8 @@ fn other_roles() {
             let gate = gate(&watched, deadline, 10).unwrap();
             println!("gate {}", gate.pid());
             let script = env::var("SCRIPT").unwrap();
-            // Not a process of the tree that the test asks for: `sh` is on another filesystem.
-            Command::new("sh").args(["-c", &script]).status().unwrap();
+            // The shell itself is on another filesystem, so it is not asked for.
+            Command::new("sh").args(["-c", &format!("echo ready; {script}")]).status().unwrap();
             println!("{:?}", gate.shutdown());
         }
         "start" => println!("{}", gate(&watched, deadline, 10).unwrap_err()),
