@@ -15,5 +15,7 @@ pub mod health;
 pub mod http;
 pub mod mapping;
 pub mod metrics;
+pub mod observe;
+pub mod run;
 pub mod sinks;
 pub mod spec;

@@ -1,17 +1,64 @@
-//! The program `sidecar`.
+//! The program `sidecar`: reads the command line and dispatches.
+
+use std::process::ExitCode;
 
 use clap::Parser;
-use sidecar_agent::cli::{Cli, Verb};
-use sidecar_agent::gate::{Ancestry, ProcessOptions};
+use sidecar_agent::{
+    bpf::Tree,
+    cli::{Cli, LogLevel, Verb},
+    exec::{self, signals::Signals},
+    gate::{self, Ancestry, ProcessOptions},
+    run,
+};
+use tracing::level_filters::LevelFilter;
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().verb {
-        Verb::GateProcess(args) => {
-            let options = ProcessOptions::from(args);
-            let mut tree = Ancestry::new(options.agent);
-            Ok(sidecar_agent::gate::run(&options, |pid| tree.contains(pid))?)
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let level = match cli.log_level() {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    };
+    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    let object = cli.global.bpf_object;
+    match cli.verb {
+        Verb::GateProcess(args) => answer(gate_process(ProcessOptions::from(args))),
+        Verb::Exec(args) => {
+            // Before any thread starts, so that each of them leaves the signals alone.
+            let signals = match Signals::take() {
+                Ok(signals) => signals,
+                Err(error) => return answer(Err(anyhow::anyhow!("taking over the signals: {error}"))),
+            };
+            log.without_time().init();
+            exec::verb::run(&args, object, &signals)
         }
-        Verb::Exec(_) => anyhow::bail!("`exec` is not part of this build"),
-        Verb::Run(_) => anyhow::bail!("`run` is not part of this build"),
+        Verb::Run(args) => {
+            log.init();
+            answer(run::run(&args, object).map_err(anyhow::Error::from))
+        }
     }
+}
+
+fn answer(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sidecar: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Holds programs until they are watched. The tree of watched processes is the kernel's own map if the agent has
+/// handed it down, else what /proc tells.
+fn gate_process(options: ProcessOptions) -> anyhow::Result<()> {
+    let mut ancestry = Ancestry::new(options.agent);
+    let tree = if options.tree_map { Some(Tree::from_descriptor(gate::tree_map()?)?) } else { None };
+    // In a pid namespace of its own the agent knows other numbers than the kernel's map; then /proc must do.
+    match tree.filter(|tree| tree.contains(options.agent)) {
+        Some(tree) => gate::run(&options, |pid| tree.contains(pid))?,
+        None => gate::run(&options, |pid| ancestry.contains(pid))?,
+    }
+    Ok(())
 }

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 pub use features::{AttachMethod, Features};
 pub use kernel::{Kernel, LoadOptions, ProbePoint, Scope};
 pub use link::Link;
-pub use object::{EMBEDDED, Object};
+pub use object::{EMBEDDED, Object, embedded_digest};
 pub use reader::RingReader;
 pub use stats::{ProgramStats, StatsWindow};
 pub use tree::Tree;

@@ -1,9 +1,13 @@
 //! The reader's end of the ring, and how it sleeps.
 
-use std::os::fd::{AsRawFd, RawFd};
+use std::{
+    io,
+    os::fd::{AsFd as _, OwnedFd},
+};
 
 use aya::maps::{Array, MapData, RingBuf};
 use sidecar_common::{READER_AWAKE, READER_IDLE, READER_LINGERING};
+use tokio::io::{Interest, unix::AsyncFd};
 
 use super::BpfError;
 
@@ -35,6 +39,16 @@ impl RingReader {
         count
     }
 
+    /// Becomes readable when the kernel wakes the reader. Needs a runtime with I/O.
+    ///
+    /// # Errors
+    /// When no descriptor is free, or it can't be watched.
+    pub fn readiness(&self) -> io::Result<AsyncFd<OwnedFd>> {
+        let descriptor = self.ring.as_fd().try_clone_to_owned()?;
+        // SAFETY: an OwnedFd is open and stays the same descriptor until it is dropped.
+        unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }.map_err(io::Error::from)
+    }
+
     /// The reader is awake: no wake-ups.
     ///
     /// # Errors
@@ -61,11 +75,5 @@ impl RingReader {
 
     fn say(&mut self, state: u64) -> Result<(), BpfError> {
         self.state.set(0, state, 0).map_err(|e| BpfError::Map { map: "READER", reason: e.to_string() })
-    }
-}
-
-impl AsRawFd for RingReader {
-    fn as_raw_fd(&self) -> RawFd {
-        self.ring.as_raw_fd()
     }
 }

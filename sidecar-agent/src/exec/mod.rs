@@ -1,9 +1,12 @@
 //! Runs a command as if sidecar were not there, and shows on the terminal how it goes.
 pub mod command;
+mod holding;
 mod outcome;
+mod report;
 pub mod signals;
 mod start_state;
 pub mod terminal;
+pub mod verb;
 #[cfg(test)]
 mod tests;
 

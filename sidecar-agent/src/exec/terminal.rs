@@ -44,6 +44,13 @@ impl Surroundings {
         self.terminal && self.term.as_ref().is_some_and(|term| !term.is_empty() && term != "dumb")
     }
 
+    /// Columns of the terminal, or what is assumed where there is none.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        let columns = if self.terminal { Screen::of(&io::stderr()).columns } else { 0 };
+        usize::from(if columns == 0 { DEFAULT_COLUMNS } else { columns })
+    }
+
     /// Whether colours are welcome (<https://no-color.org>).
     #[must_use]
     pub fn colour(&self) -> bool {

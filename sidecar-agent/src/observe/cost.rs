@@ -1,6 +1,6 @@
 //! What the agent itself costs, through /proc.
 
-use procfs::process::Process;
+use procfs::{WithCurrentSystemInfo as _, process::Process};
 
 /// Own use of the machine so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

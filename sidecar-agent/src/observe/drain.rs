@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    os::fd::{AsRawFd, RawFd},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,7 +12,7 @@ use std::{
 };
 
 use sidecar_common::{RECORD_EXEC, RECORD_HIT, RecordHeader};
-use tokio::{io::unix::AsyncFd, sync::Notify};
+use tokio::sync::Notify;
 
 use super::{clock, shared::Shared};
 use crate::{
@@ -114,15 +113,6 @@ impl Drop for DataPath {
     }
 }
 
-/// A descriptor that somebody else owns.
-struct Borrowed(RawFd);
-
-impl AsRawFd for Borrowed {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0
-    }
-}
-
 struct Drain {
     shared: Arc<Shared>,
     queue: Arc<Queue<Event>>,
@@ -137,7 +127,7 @@ struct Drain {
 
 impl Drain {
     async fn run(mut self, mut reader: RingReader, stop: &Stop) -> io::Result<()> {
-        let ready = AsyncFd::with_interest(Borrowed(reader.as_raw_fd()), tokio::io::Interest::READABLE)?;
+        let ready = reader.readiness()?;
         let mut quiet = 0;
         loop {
             let stopping = stop.requested();
@@ -198,11 +188,10 @@ impl Drain {
 
     /// One record. Nothing in it is trusted, though only the kernel programs write the ring.
     fn take(&mut self, bytes: &[u8]) {
-        let tallies = &self.shared.tallies;
         let record = match decode(bytes) {
             Ok(record) => record,
             Err(error) => {
-                tallies.malformed.fetch_add(1, Ordering::Relaxed);
+                self.shared.tallies.malformed.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!("a record can't be decoded: {error}");
                 return;
             }
@@ -210,18 +199,18 @@ impl Drain {
         let RecordHeader { kind, spec, generation, pid, .. } = record.header;
         if kind == RECORD_EXEC {
             if let Err(TrySendError::Full(_)) = self.executed.try_send(pid) {
-                tallies.execs_missed.fetch_add(1, Ordering::Relaxed);
+                self.shared.tallies.execs_missed.fetch_add(1, Ordering::Relaxed);
             }
             return;
         }
         if kind != RECORD_HIT {
             return;
         }
-        tallies.received.fetch_add(1, Ordering::Relaxed);
+        self.shared.tallies.received.fetch_add(1, Ordering::Relaxed);
         match self.probe(spec, generation) {
             Some(probe) => self.batch.push(Event::from_record(&record, &probe.mapping, self.offset_ns)),
             None => {
-                tallies.unknown_spec.fetch_add(1, Ordering::Relaxed);
+                self.shared.tallies.unknown_spec.fetch_add(1, Ordering::Relaxed);
             }
         }
     }

@@ -29,6 +29,7 @@ use crate::{
     attach::Outcome,
     bpf::{BpfError, Features, LoadOptions, Scope},
     config::Config,
+    elf,
     event::Event,
     metrics::{Snapshot, Source},
     sinks::{Queue, QueueStats},
@@ -214,15 +215,20 @@ impl Images {
         self.shared.consider(file, path)
     }
 
+    /// Looks at an open file, and at the wanted libraries that it needs.
+    #[must_use]
+    pub fn consider_with_libraries(&self, file: &File, path: &Path) -> Outcome {
+        let outcome = self.consider(file, path);
+        watch::consider_libraries(&self.shared, file, path);
+        outcome
+    }
+
     /// Looks at a file by its path, and at the wanted libraries that it needs.
     ///
     /// # Errors
     /// When it can't be opened.
     pub fn consider_path(&self, path: &Path) -> io::Result<Outcome> {
-        let file = File::open(path)?;
-        let outcome = self.consider(&file, path);
-        watch::consider_libraries(&self.shared, &file, path);
-        Ok(outcome)
+        Ok(self.consider_with_libraries(&elf::open(path)?, path))
     }
 }
 

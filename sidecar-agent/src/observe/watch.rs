@@ -91,7 +91,7 @@ fn serve(shared: &Shared, execs: &Receiver<u32>, stop: &AtomicBool) {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => thread::park_timeout(PATIENCE),
         }
-        if swept.elapsed() >= SWEEP {
+        if shared.is_node() && swept.elapsed() >= SWEEP {
             swept = Instant::now();
             gone = sweep(shared, &gone);
         }

@@ -153,8 +153,9 @@ impl JsonlSink {
         }
     }
 
-    /// Writes what the queue gives until it is closed and empty; flushes whenever nothing waits.
-    pub async fn run<T: Serialize>(mut self, queue: &Queue<T>) {
+    /// Writes what the queue gives, each item by `write`, until it is closed and empty; flushes whenever nothing
+    /// waits.
+    pub async fn run<T>(mut self, queue: &Queue<T>, mut write: impl FnMut(&mut Self, &T)) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             if queue.try_pop_many(&mut batch, BATCH) == 0 {
@@ -164,7 +165,7 @@ impl JsonlSink {
                 }
             }
             for item in batch.drain(..) {
-                self.write(&item);
+                write(&mut self, &item);
             }
         }
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::jsonl::{JsonlSink, SinkProbe, SinkStats};
@@ -19,21 +18,22 @@ pub struct SinkThread<T> {
     done: oneshot::Receiver<()>,
 }
 
-/// Starts a thread that writes what comes through `queue` to `sink`.
+/// Starts a thread that writes what comes through `queue` to `sink`, each item by `write`.
 ///
 /// # Errors
 /// The system refuses another thread.
-pub fn start<T>(sink: JsonlSink, queue: Arc<Queue<T>>) -> Result<SinkThread<T>, SinkError>
-where
-    T: Serialize + Send + 'static,
-{
+pub fn start<T: Send + 'static>(
+    sink: JsonlSink,
+    queue: Arc<Queue<T>>,
+    write: impl FnMut(&mut JsonlSink, &T) + Send + 'static,
+) -> Result<SinkThread<T>, SinkError> {
     let probe = sink.probe();
     let (finished, done) = oneshot::channel();
     let source = Arc::clone(&queue);
     // Neither I/O nor time: this runtime only parks the thread until the queue has something.
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(SinkError::Thread)?;
     let body = move || {
-        runtime.block_on(sink.run(&source));
+        runtime.block_on(sink.run(&source, write));
         // An error means that nobody waits for the end any more.
         let _ = finished.send(());
     };
