@@ -54,11 +54,18 @@ fn answer(result: anyhow::Result<()>) -> ExitCode {
 /// handed it down, else what /proc tells.
 fn gate_process(options: ProcessOptions) -> anyhow::Result<()> {
     let mut ancestry = Ancestry::new(options.agent);
-    let tree = if options.tree_map { Some(Tree::from_descriptor(gate::tree_map()?)?) } else { None };
-    // In a pid namespace of its own the agent knows other numbers than the kernel's map; then /proc must do.
-    match tree.filter(|tree| tree.contains(options.agent)) {
-        Some(tree) => gate::run(&options, |pid| tree.contains(pid))?,
-        None => gate::run(&options, |pid| ancestry.contains(pid))?,
-    }
+    // Made at the first question, because the gate closes the descriptors that it was started with.
+    let mut kernel: Option<Option<Tree>> = None;
+    gate::run(&options, |pid| {
+        let tree = kernel.get_or_insert_with(|| {
+            let tree = options.tree_map.then(gate::tree_map)?.ok()?;
+            // In a pid namespace of its own the agent knows other numbers than the kernel's map; then /proc must do.
+            Tree::from_descriptor(tree).ok().filter(|tree| tree.contains(options.agent))
+        });
+        match tree {
+            Some(tree) => tree.contains(pid),
+            None => ancestry.contains(pid),
+        }
+    })?;
     Ok(())
 }

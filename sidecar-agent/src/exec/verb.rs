@@ -184,6 +184,7 @@ impl Session {
         let wall = self.started.elapsed();
         let totals = observer.finish();
         let held = holding.map(Holding::finish);
+        tracing::debug!("the gate: {held:?}");
         let wanted = match args.summary {
             When::Always => true,
             When::Never => false,

@@ -43,8 +43,11 @@ pub fn compile(mapping: &Mapping, places: &[ArgPlace], slots: &Slots) -> Spec {
         max_string: slots.max_string.clamp(1, sidecar_common::MAX_STRING),
         ..Spec::default()
     };
+    let is_length = |position: usize| {
+        mapping.args.iter().any(|arg| matches!(arg.kind, ArgKind::Bytes { len_arg } if usize::from(len_arg) == position))
+    };
     for (i, (to, place)) in spec.args.iter_mut().zip(places).enumerate() {
-        *to = argument(place, mapping.args.get(i), places);
+        *to = argument(place, mapping.args.get(i), places, is_length(i));
     }
     let readable = |position: Option<u8>| match position {
         Some(position) if usize::from(position) < places.len() => position,
@@ -61,7 +64,12 @@ pub fn compile(mapping: &Mapping, places: &[ArgPlace], slots: &Slots) -> Spec {
     spec
 }
 
-fn argument(place: &ArgPlace, mapping: Option<&ArgMapping>, places: &[ArgPlace]) -> ArgSpec {
+fn argument(
+    place: &ArgPlace,
+    mapping: Option<&ArgMapping>,
+    places: &[ArgPlace],
+    is_length: bool,
+) -> ArgSpec {
     let mut spec = ArgSpec { size: place.size, len_arg: NO_ARG, ..ArgSpec::default() };
     (spec.location, spec.base, spec.index, spec.scale, spec.value) = match place.place {
         Place::Unread { .. } => (LOC_UNREAD, 0, 0, 0, 0),
@@ -72,7 +80,7 @@ fn argument(place: &ArgPlace, mapping: Option<&ArgMapping>, places: &[ArgPlace])
     };
     let signed = mapping.and_then(|arg| arg.signed).unwrap_or(place.signed);
     match mapping.map(|arg| (arg.role, arg.kind)) {
-        Some((Role::Ignore, _)) => spec.location = LOC_UNREAD,
+        Some((Role::Ignore, _)) if !is_length => spec.location = LOC_UNREAD,
         None | Some((_, ArgKind::Integer)) => {
             spec.kind = KIND_INTEGER;
             spec.flags = if signed { FLAG_SIGNED } else { 0 };
