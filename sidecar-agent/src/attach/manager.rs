@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     bpf::Site,
-    elf::{Arch, ElfError, ImageId, ImageNotes, Limits, Note, identify, read_notes_where, sample, symbol_addresses},
+    elf::{
+        Arch, ElfError, ImageId, ImageNotes, Limits, Note, identify, read_notes_where, sample,
+        symbol_addresses,
+    },
     mapping::Mapping,
     spec::{self, Slots},
 };
@@ -50,7 +53,12 @@ impl<A: Attacher> Manager<A> {
     /// A manager that wants `mappings`. A later mapping of the same marker takes the place of an earlier one.
     /// `signals` gives each signal's index; a mapping whose signal is not in it takes index 0.
     #[must_use]
-    pub fn new(attacher: A, mappings: Vec<Mapping>, signals: HashMap<String, u8>, capacity: Capacity) -> Self {
+    pub fn new(
+        attacher: A,
+        mappings: Vec<Mapping>,
+        signals: HashMap<String, u8>,
+        capacity: Capacity,
+    ) -> Self {
         let mappings = mappings
             .into_iter()
             .map(|mapping| ((mapping.provider.clone(), mapping.marker.clone()), Arc::new(mapping)))
@@ -92,7 +100,9 @@ impl<A: Attacher> Manager<A> {
             // Scripts, data: nothing to attach, and nothing to tell.
             Err(ElfError::NotElf | ElfError::NotAFile | ElfError::Kind(_)) => return self.nothing(id),
             Err(error @ ElfError::Changed) => return self.refuse(None, Reason::Changed, error.to_string()),
-            Err(error @ ElfError::Io { .. }) => return self.refuse(None, Reason::Unreadable, error.to_string()),
+            Err(error @ ElfError::Io { .. }) => {
+                return self.refuse(None, Reason::Unreadable, error.to_string());
+            }
             Err(error) => return self.refuse(Some(id), Reason::Unusable, error.to_string()),
         };
         for (what, why) in &notes.skipped {
@@ -141,7 +151,8 @@ impl<A: Attacher> Manager<A> {
         let mut probes = Vec::with_capacity(groups.len());
         let mut sites = Vec::with_capacity(notes.notes.len());
         for ((provider, name, args, _), notes_of_spec) in groups {
-            let Some(mapping) = self.mappings.get(&(provider.to_owned(), name.to_owned())).map(Arc::clone) else {
+            let Some(mapping) = self.mappings.get(&(provider.to_owned(), name.to_owned())).map(Arc::clone)
+            else {
                 continue;
             };
             match self.place(file, notes.arch, &mapping, &image, args, &notes_of_spec) {

@@ -19,7 +19,8 @@ pub static EMBEDDED: &[u8] = &ALIGNED.0;
 /// The first digits of the embedded object's SHA-256, from the record that is committed beside it.
 #[must_use]
 pub fn embedded_digest() -> String {
-    let record: Result<serde_json::Value, _> = serde_json::from_str(include_str!("../../bpf/sidecar.bpf.json"));
+    let record: Result<serde_json::Value, _> =
+        serde_json::from_str(include_str!("../../bpf/sidecar.bpf.json"));
     let digest = record.ok().and_then(|record| Some(record.get("object_sha256")?.as_str()?.to_owned()));
     digest.and_then(|digest| Some(digest.get(..12)?.to_owned())).unwrap_or_else(|| "unknown".to_owned())
 }

@@ -84,7 +84,7 @@ mod tests {
         let path = dir.path().join("a");
         std::fs::write(&path, "x").unwrap();
         let before = identify(&open(&path).unwrap()).unwrap();
-        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"y").unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"y").unwrap();
         assert_ne!(identify(&open(&path).unwrap()).unwrap(), before);
     }
 

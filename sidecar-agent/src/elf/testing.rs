@@ -9,8 +9,8 @@ use super::Arch;
 pub(crate) const TEXT: u64 = 0x1000;
 /// Address minus file offset, of the code.
 pub(crate) const TEXT_BIAS: u64 = 0x10_0000;
-/// Address minus file offset, of the data.
-pub(crate) const DATA_BIAS: u64 = 0x20_0000;
+/// Address minus file offset, of the data; not the code's, so that a look-up in the wrong part shows.
+const DATA_BIAS: u64 = 0x20_0000;
 /// Bytes of semaphores at the start of the data.
 const SEMAPHORES: u64 = 64;
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::testing::{Build, BuildNote, DATA_BIAS, TEXT, TEXT_BIAS, file_of, note};
+use super::testing::{Build, BuildNote, TEXT, TEXT_BIAS, file_of, note};
 use super::*;
 
 fn read(build: &Build) -> ImageNotes {
@@ -265,12 +265,6 @@ fn markers_of_real_programs_are_read() {
         assert!(found.is_some(), "{path}: {:?}", notes.skipped);
         assert!(notes.build_id.is_some() && notes.skipped.is_empty(), "{path}: {:?}", notes.skipped);
     }
-}
-
-#[test]
-fn the_data_bias_of_the_test_files_differs_from_the_code_bias() {
-    // Otherwise a semaphore looked up in the wrong segment would pass the tests above.
-    assert_ne!(DATA_BIAS, TEXT_BIAS);
 }
 
 /// Everything that reads a file, on one file; the results do not matter, only that there are any.

@@ -6,8 +6,8 @@ mod report;
 pub mod signals;
 mod start_state;
 pub mod terminal;
-pub mod verb;
 #[cfg(test)]
 mod tests;
+pub mod verb;
 
 pub use outcome::Outcome;

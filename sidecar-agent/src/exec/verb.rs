@@ -66,7 +66,8 @@ fn say(text: &str) {
 /// Reads the configuration of `exec`: the file if one is named, and the environment.
 fn configuration(args: &ExecArgs) -> Result<Config, ConfigError> {
     let file = args.config.as_deref().map(config::read_file).transpose()?;
-    let env = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let env = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     config::load(&Sources { file: file.as_ref(), env: env.collect(), flags: &[] })
 }
 
@@ -86,7 +87,8 @@ fn prepare(args: &ExecArgs, object: Option<PathBuf>) -> Result<Session, Refusal>
     }
     let sink = match &args.report {
         Some(path) => Some(
-            JsonlSink::open(&Target::Replace(path.clone())).map_err(|error| Refusal::Report(error.to_string()))?,
+            JsonlSink::open(&Target::Replace(path.clone()))
+                .map_err(|error| Refusal::Report(error.to_string()))?,
         ),
         None => None,
     };
@@ -95,8 +97,7 @@ fn prepare(args: &ExecArgs, object: Option<PathBuf>) -> Result<Session, Refusal>
     let report = sink.as_ref().map(JsonlSink::probe);
     let summary = SharedSummary::default();
     let observer = if config.enabled {
-        let options =
-            Options { scope: Scope::Tree, object, rate: Some(args.rate), on_full: OnFull::Wait };
+        let options = Options { scope: Scope::Tree, object, rate: Some(args.rate), on_full: OnFull::Wait };
         match Observer::start(&config, options, Report::new(summary.clone(), sink)) {
             Ok(observer) => Some(observer),
             Err(error) => {
@@ -105,7 +106,10 @@ fn prepare(args: &ExecArgs, object: Option<PathBuf>) -> Result<Session, Refusal>
             }
         }
     } else {
-        say(&format!("not watching: `enabled` is false ({}). The command runs all the same", config.source("enabled")));
+        say(&format!(
+            "not watching: `enabled` is false ({}). The command runs all the same",
+            config.source("enabled")
+        ));
         None
     };
     Ok(Session { runtime, observer, summary, report, started: Instant::now() })
@@ -134,7 +138,8 @@ impl Session {
     /// Stays with the command until it ends.
     fn accompany(&self, child: Child, args: &ExecArgs, signals: &Signals) -> Outcome {
         let surroundings = Surroundings::of_stderr();
-        let mut progress = self.observer.as_ref().and_then(|_| Progress::on_stderr(args.progress, &surroundings));
+        let mut progress =
+            self.observer.as_ref().and_then(|_| Progress::on_stderr(args.progress, &surroundings));
         let outcome = self.runtime.block_on(async {
             let mut ticks = 0_u32;
             let mut ticker = tokio::time::interval(TICK);

@@ -10,11 +10,9 @@ pub(super) fn monotonic_to_utc_ns() -> i64 {
     let read = |clock| clock_gettime(clock).map(Duration::from).ok();
     let mut best: Option<(Duration, i64)> = None;
     for _ in 0..5 {
-        let (Some(before), Some(utc), Some(after)) = (
-            read(ClockId::CLOCK_MONOTONIC),
-            read(ClockId::CLOCK_REALTIME),
-            read(ClockId::CLOCK_MONOTONIC),
-        ) else {
+        let (Some(before), Some(utc), Some(after)) =
+            (read(ClockId::CLOCK_MONOTONIC), read(ClockId::CLOCK_REALTIME), read(ClockId::CLOCK_MONOTONIC))
+        else {
             return 0;
         };
         let width = after.saturating_sub(before);

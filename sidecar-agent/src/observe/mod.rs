@@ -91,7 +91,11 @@ impl Observer {
     ///
     /// # Errors
     /// See [`ObserveError`].
-    pub fn start(config: &Config, options: Options, mut consumer: impl Consumer) -> Result<Self, ObserveError> {
+    pub fn start(
+        config: &Config,
+        options: Options,
+        mut consumer: impl Consumer,
+    ) -> Result<Self, ObserveError> {
         let wanted = Wanted::new(config, options.rate)?;
         let load = LoadOptions {
             ring_bytes: u32::try_from(config.discovery.ring_bytes).unwrap_or(2 << 20),
@@ -107,16 +111,16 @@ impl Observer {
         let queue = Arc::new(Queue::new(capacity, config.resources.drop_on_full));
 
         let source = Arc::clone(&queue);
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().build().map_err(ObserveError::Thread)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(ObserveError::Thread)?;
         let events = thread::Builder::new()
             .name("sidecar-events".to_owned())
             .spawn(move || runtime.block_on(feed(&source, &mut consumer)))
             .map_err(ObserveError::Thread)?;
         let (executed, execs) = mpsc::sync_channel(EXECS_WAITING);
         let watch = Watch::start(Arc::clone(&shared), execs, config).map_err(ObserveError::Thread)?;
-        let data = DataPath::start(reader, Arc::clone(&shared), Arc::clone(&queue), options.on_full, executed)
-            .map_err(ObserveError::Thread)?;
+        let data =
+            DataPath::start(reader, Arc::clone(&shared), Arc::clone(&queue), options.on_full, executed)
+                .map_err(ObserveError::Thread)?;
         Ok(Self { shared, queue, data, events: Some(events), watch: Some(watch) })
     }
 

@@ -29,7 +29,9 @@ pub(super) fn files(globs: &[String]) -> Vec<PathBuf> {
                 let before = found.len();
                 walk(&base(glob), &compiled.compile_matcher(), 0, &mut found);
                 if found.len() == before {
-                    tracing::info!("discovery.files: nothing matches {glob} yet; programs are looked at as they start");
+                    tracing::info!(
+                        "discovery.files: nothing matches {glob} yet; programs are looked at as they start"
+                    );
                 }
             }
             Err(error) => tracing::warn!("discovery.files: {glob}: {error}"),
@@ -44,9 +46,8 @@ pub(super) fn files(globs: &[String]) -> Vec<PathBuf> {
 
 /// The part of a glob before its first wildcard.
 fn base(glob: &str) -> PathBuf {
-    let plain = |component: &Component<'_>| {
-        !component.as_os_str().to_string_lossy().contains(['*', '?', '[', '{'])
-    };
+    let plain =
+        |component: &Component<'_>| !component.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']);
     Path::new(glob).components().take_while(plain).collect()
 }
 
@@ -103,7 +104,10 @@ mod tests {
         let find = |glob: &str| {
             let mut found = files(&[format!("{}/{glob}", root.display())]);
             found.sort();
-            found.into_iter().map(|path| path.strip_prefix(&root).unwrap().display().to_string()).collect::<Vec<_>>()
+            found
+                .into_iter()
+                .map(|path| path.strip_prefix(&root).unwrap().display().to_string())
+                .collect::<Vec<_>>()
         };
         assert_eq!(find("a/*.bin"), ["a/one.bin"]);
         assert_eq!(find("a/**/*.bin"), ["a/b/two.bin", "a/one.bin"]);

@@ -39,7 +39,8 @@ impl Wanted {
     /// # Errors
     /// A mapping that contradicts itself, or a rate that is none.
     pub fn new(config: &Config, rate: Option<f64>) -> Result<Self, ObserveError> {
-        let mappings = mapping::all(&config.probes).map_err(|error| ObserveError::Wanted(error.to_string()))?;
+        let mappings =
+            mapping::all(&config.probes).map_err(|error| ObserveError::Wanted(error.to_string()))?;
         let mut signals = Vec::new();
         for signal in config.signals() {
             let threshold = match rate {

@@ -47,7 +47,9 @@ impl Watch {
             } else if let Some(found) = search.find(name, scan::own_arch(), &Limits::default()) {
                 consider_path(&shared, &found);
             } else {
-                tracing::info!("the library {name} is in none of the loader's folders; programs may still bring it");
+                tracing::info!(
+                    "the library {name} is in none of the loader's folders; programs may still bring it"
+                );
             }
         }
         let wanted: Vec<String> = config.discovery.libraries.clone();
@@ -150,7 +152,8 @@ pub(super) fn consider_libraries(shared: &Shared, file: &File, path: &Path) {
     let Ok(needed) = libraries(file, path, &SearchPath::system(None), &Limits::default()) else { return };
     for library in needed.found {
         let is_wanted = wanted.iter().any(|name| {
-            Path::new(name) == library || library.file_name().is_some_and(|file| file.to_string_lossy() == *name)
+            Path::new(name) == library
+                || library.file_name().is_some_and(|file| file.to_string_lossy() == *name)
         });
         if is_wanted && let Ok(file) = open(&library) {
             shared.consider(&file, &library);

@@ -66,7 +66,8 @@ pub fn run(args: &RunArgs, object: Option<PathBuf>) -> Result<(), RunError> {
     for key in config.not_yet_in_force() {
         tracing::warn!("{key} is set but has no effect in this version");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::System)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::System)?;
     runtime.block_on(Agent::start(&config, object)?.serve())
 }
 
@@ -102,8 +103,7 @@ impl Agent {
         let mut queues = Vec::new();
         for sink in &config.sinks {
             let Sink::Jsonl { path } = sink;
-            let target =
-                if path == "-" { Target::Stdout } else { Target::Append(PathBuf::from(path)) };
+            let target = if path == "-" { Target::Stdout } else { Target::Append(PathBuf::from(path)) };
             let sink = JsonlSink::open(&target)?;
             let capacity = usize::try_from(config.resources.max_queue_size).unwrap_or(usize::MAX);
             let queue = Arc::new(Queue::new(capacity, config.resources.drop_on_full));

@@ -79,8 +79,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out.jsonl");
         let queue = Arc::new(Queue::new(100_000, true));
-        let sink =
-            start(JsonlSink::open(&Target::Append(path.clone())).unwrap(), Arc::clone(&queue)).unwrap();
+        let sink = start(
+            JsonlSink::open(&Target::Append(path.clone())).unwrap(),
+            Arc::clone(&queue),
+            JsonlSink::write,
+        )
+        .unwrap();
         for chunk in 0..100u64 {
             queue.push_all(&mut (chunk * 1000..(chunk + 1) * 1000).collect());
         }
@@ -97,7 +101,9 @@ mod tests {
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
         let mut reader = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
         let queue = Arc::new(Queue::new(10, true));
-        let sink = start(JsonlSink::open(&Target::Append(path)).unwrap(), Arc::clone(&queue)).unwrap();
+        let sink =
+            start(JsonlSink::open(&Target::Append(path)).unwrap(), Arc::clone(&queue), JsonlSink::write)
+                .unwrap();
         queue.push("one");
         let mut line = [0; 6];
         reader.read_exact(&mut line).unwrap();
@@ -113,7 +119,9 @@ mod tests {
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
         let _reader = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
         let queue = Arc::new(Queue::new(200, true));
-        let sink = start(JsonlSink::open(&Target::Append(path)).unwrap(), Arc::clone(&queue)).unwrap();
+        let sink =
+            start(JsonlSink::open(&Target::Append(path)).unwrap(), Arc::clone(&queue), JsonlSink::write)
+                .unwrap();
         // 200 KB, and the pipe holds 64.
         let long = "x".repeat(1000);
         queue.push_all(&mut vec![long.clone(); 200]);

@@ -1,9 +1,9 @@
 //! From places and roles to a spec.
 
 use sidecar_common::{
-    ArgSpec, EVENT_ANOMALY, EVENT_GENERIC, EVENT_TEST_END, EVENT_TEST_START, FLAG_SIGNED, KIND_BYTES, KIND_INTEGER,
-    KIND_STRING, LOC_CONSTANT, LOC_INDEXED, LOC_MEMORY, LOC_REGISTER, LOC_UNREAD, MAX_ARGS, NO_ARG, NO_HISTOGRAM,
-    Spec,
+    ArgSpec, EVENT_ANOMALY, EVENT_GENERIC, EVENT_TEST_END, EVENT_TEST_START, FLAG_SIGNED, KIND_BYTES,
+    KIND_INTEGER, KIND_STRING, LOC_CONSTANT, LOC_INDEXED, LOC_MEMORY, LOC_REGISTER, LOC_UNREAD, MAX_ARGS,
+    NO_ARG, NO_HISTOGRAM, Spec,
 };
 
 use super::place::{ArgPlace, Place};
@@ -44,7 +44,10 @@ pub fn compile(mapping: &Mapping, places: &[ArgPlace], slots: &Slots) -> Spec {
         ..Spec::default()
     };
     let is_length = |position: usize| {
-        mapping.args.iter().any(|arg| matches!(arg.kind, ArgKind::Bytes { len_arg } if usize::from(len_arg) == position))
+        mapping
+            .args
+            .iter()
+            .any(|arg| matches!(arg.kind, ArgKind::Bytes { len_arg } if usize::from(len_arg) == position))
     };
     for (i, (to, place)) in spec.args.iter_mut().zip(places).enumerate() {
         *to = argument(place, mapping.args.get(i), places, is_length(i));
@@ -64,19 +67,16 @@ pub fn compile(mapping: &Mapping, places: &[ArgPlace], slots: &Slots) -> Spec {
     spec
 }
 
-fn argument(
-    place: &ArgPlace,
-    mapping: Option<&ArgMapping>,
-    places: &[ArgPlace],
-    is_length: bool,
-) -> ArgSpec {
+fn argument(place: &ArgPlace, mapping: Option<&ArgMapping>, places: &[ArgPlace], is_length: bool) -> ArgSpec {
     let mut spec = ArgSpec { size: place.size, len_arg: NO_ARG, ..ArgSpec::default() };
     (spec.location, spec.base, spec.index, spec.scale, spec.value) = match place.place {
         Place::Unread { .. } => (LOC_UNREAD, 0, 0, 0, 0),
         Place::Constant(value) => (LOC_CONSTANT, 0, 0, 0, value),
         Place::Register { register } => (LOC_REGISTER, register, 0, 0, 0),
         Place::Memory { base, displacement } => (LOC_MEMORY, base, 0, 0, displacement),
-        Place::Indexed { base, index, scale, displacement } => (LOC_INDEXED, base, index, scale, displacement),
+        Place::Indexed { base, index, scale, displacement } => {
+            (LOC_INDEXED, base, index, scale, displacement)
+        }
     };
     let signed = mapping.and_then(|arg| arg.signed).unwrap_or(place.signed);
     match mapping.map(|arg| (arg.role, arg.kind)) {

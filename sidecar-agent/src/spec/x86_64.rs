@@ -76,7 +76,11 @@ fn memory(text: &str, context: &Context<'_>) -> Result<Place, &'static str> {
     };
     let displacement = displacement.trim();
     if base == "%rip" {
-        return if index.is_some() { Err("an index on the instruction pointer") } else { relative(displacement, context) };
+        return if index.is_some() {
+            Err("an index on the instruction pointer")
+        } else {
+            relative(displacement, context)
+        };
     }
     let displacement = if displacement.is_empty() {
         0
