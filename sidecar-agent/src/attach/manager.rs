@@ -8,6 +8,8 @@ use std::{
     sync::Arc,
 };
 
+use sidecar_common::{ArgSpec, LOC_UNREAD, Spec};
+
 use super::{
     Attacher, Capacity, ImageInfo, Outcome, ProbeInfo, Reason,
     cache::Cache,
@@ -230,6 +232,7 @@ impl<A: Attacher> Manager<A> {
             args: args.to_owned(),
             sites: notes.len(),
             histogram,
+            unreadable: unreadable(&compiled),
         };
         self.by_spec.insert(spec, Arc::new(probe.clone()));
         if let Err(error) = self.attacher.put_spec(spec, &compiled) {
@@ -313,6 +316,12 @@ impl<A: Attacher> Manager<A> {
     pub fn refusals(&self) -> &BTreeMap<Reason, u64> {
         &self.refusals
     }
+}
+
+/// Which arguments of a spec stay unread.
+fn unreadable(spec: &Spec) -> u16 {
+    let unread = |bits, (i, arg): (usize, &ArgSpec)| bits | u16::from(arg.location == LOC_UNREAD) << i;
+    spec.args.iter().take(spec.argc.into()).enumerate().fold(0, unread)
 }
 
 /// A hash of the instructions at the sites, or `None` if they can't be read.

@@ -95,6 +95,8 @@ pub struct ProbeInfo {
     pub sites: usize,
     /// Index of its histogram.
     pub histogram: Option<u32>,
+    /// Bit i: argument i can't be read at its sites.
+    pub unreadable: u16,
 }
 
 /// Why an image got no probe although it has wanted markers, or may have.

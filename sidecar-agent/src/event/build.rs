@@ -1,5 +1,6 @@
 //! From a record and a mapping to an event.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
@@ -18,25 +19,74 @@ impl Event {
     /// [`TRUNCATED`]. Text that is not UTF-8 has replacement characters in the place of the bad bytes.
     #[must_use]
     pub fn from_record(record: &Record, mapping: &Mapping, mono_to_utc_ns: i64) -> Self {
-        Self::from_site(record, mapping, 0, mono_to_utc_ns)
+        Self::from_site(record, &Reading::new(mapping, 0), mono_to_utc_ns)
     }
 
-    /// The same for a site of which it is known which arguments it can't read (bit i of `unreadable`:
-    /// argument i), so that they are told from NULL pointers and named under [`MISSING`] too.
+    /// The same for a site whose reading was prepared once for all its hits.
     #[must_use]
-    pub fn from_site(record: &Record, mapping: &Mapping, unreadable: u16, mono_to_utc_ns: i64) -> Self {
+    pub fn from_site(record: &Record, reading: &Reading<'_>, mono_to_utc_ns: i64) -> Self {
+        let args = &reading.mapping.args;
         let mut parts = Parts::default();
-        for position in 0..record.args.len().max(mapping.args.len()) {
-            match (record.args.get(position), mapping.args.get(position)) {
+        for position in 0..record.args.len().max(args.len()) {
+            match (record.args.get(position), args.get(position)) {
                 (Some((value, cut)), Some(arg)) => {
-                    parts.take(arg, value, *cut, unreadable & (1 << position.min(15)) != 0, record);
+                    let unreadable = reading.names.unreadable & (1 << position.min(15)) != 0;
+                    parts.take(arg, value, *cut, unreadable, record);
                 }
                 (Some((value, cut)), None) => parts.plain(&format!("arg{position}"), value, *cut, None),
                 (None, Some(arg)) => parts.lacks(arg, "absent"),
                 (None, None) => {}
             }
         }
-        parts.event(record, mapping, mono_to_utc_ns)
+        parts.event(record, reading, mono_to_utc_ns)
+    }
+}
+
+/// The words that all events of a site share, so that an event takes no memory of its own for them.
+#[derive(Clone, Debug)]
+pub struct Names {
+    event_type: Arc<str>,
+    failure_type: Arc<str>,
+    signal: Arc<str>,
+    provider: Arc<str>,
+    marker: Arc<str>,
+    /// Bit i: argument i of the site can't be read, so that its pointer is not NULL but unknown.
+    unreadable: u16,
+}
+
+impl Names {
+    /// The words of a mapping, and which arguments of the site can't be read.
+    #[must_use]
+    pub fn new(mapping: &Mapping, unreadable: u16) -> Self {
+        Self {
+            event_type: Arc::from(&*mapping.event_type_of(None)),
+            failure_type: Arc::from(&*mapping.event_type_of(Some(Status::Failed))),
+            signal: Arc::from(mapping.signal.as_str()),
+            provider: Arc::from(mapping.provider.as_str()),
+            marker: Arc::from(mapping.marker.as_str()),
+            unreadable,
+        }
+    }
+}
+
+/// How the records of one site are read.
+#[derive(Clone, Debug)]
+pub struct Reading<'a> {
+    mapping: &'a Mapping,
+    names: Cow<'a, Names>,
+}
+
+impl<'a> Reading<'a> {
+    /// Reads by a mapping; `unreadable` as in [`Names::new`].
+    #[must_use]
+    pub fn new(mapping: &'a Mapping, unreadable: u16) -> Self {
+        Self { mapping, names: Cow::Owned(Names::new(mapping, unreadable)) }
+    }
+
+    /// Reads by a mapping whose names are at hand.
+    #[must_use]
+    pub fn with_names(mapping: &'a Mapping, names: &'a Names) -> Self {
+        Self { mapping, names: Cow::Borrowed(names) }
     }
 }
 
@@ -182,8 +232,9 @@ impl Parts {
         }
     }
 
-    fn event(mut self, record: &Record, mapping: &Mapping, mono_to_utc_ns: i64) -> Event {
+    fn event(mut self, record: &Record, reading: &Reading<'_>, mono_to_utc_ns: i64) -> Event {
         self.resolve();
+        let names = &reading.names;
         let mut data = self.payload;
         // These two keys are never the program's own.
         data.remove(MISSING);
@@ -199,14 +250,15 @@ impl Parts {
         let comm = header.comm.split(|byte| *byte == 0).next().unwrap_or_default();
         let event_type = match &self.event_type {
             Some(word) => Arc::from(word.as_str()),
-            None => Arc::from(&*mapping.event_type_of(self.status)),
+            None if self.status.is_some_and(Status::is_failure) => Arc::clone(&names.failure_type),
+            None => Arc::clone(&names.event_type),
         };
         Event {
             time_ns: utc_ns(header.time_ns, mono_to_utc_ns),
             event_type,
-            signal: Arc::from(mapping.signal.as_str()),
-            provider: Arc::from(mapping.provider.as_str()),
-            marker: Arc::from(mapping.marker.as_str()),
+            signal: Arc::clone(&names.signal),
+            provider: Arc::clone(&names.provider),
+            marker: Arc::clone(&names.marker),
             test_id: self.test_id,
             run_id: self.run_id,
             suite: self.suite,
@@ -221,7 +273,7 @@ impl Parts {
             sample_rate: rate(header.rate),
             data,
             key: self.key,
-            kind: mapping.event,
+            kind: reading.mapping.event,
         }
     }
 }

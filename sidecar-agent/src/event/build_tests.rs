@@ -6,6 +6,7 @@ use sidecar_common::{RECORD_HIT, RecordHeader};
 use super::super::decode::decode;
 use super::super::decode::tests::{Arg, encode, header_of, text};
 use super::super::write_line;
+use super::Reading;
 use super::*;
 use crate::mapping::{DurationUnit, EventKind, builtin};
 
@@ -214,7 +215,7 @@ fn what_can_not_be_read_is_named() {
     );
     let mapping = mapping("sidecar", "test_end");
     assert!(Event::from_record(&null, &mapping, 0).data.is_empty());
-    let known = Event::from_site(&null, &mapping, 1 << 4, 0);
+    let known = Event::from_site(&null, &Reading::new(&mapping, 1 << 4), 0);
     assert_eq!(serde_json::to_string(&known.data).unwrap(), r#"{"_missing":{"message":"unread"}}"#);
 }
 

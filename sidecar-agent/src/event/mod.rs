@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use sidecar_common::Status;
 
+pub use build::{Names, Reading};
 pub use decode::{DecodeError, Record, Value, decode};
 pub use json::write_line;
 pub use time::rfc3339;

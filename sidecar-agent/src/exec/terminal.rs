@@ -47,7 +47,7 @@ impl Surroundings {
     /// Columns of the terminal, or what is assumed where there is none.
     #[must_use]
     pub fn width(&self) -> usize {
-        let columns = if self.terminal { Screen::of(&io::stderr()).columns } else { 0 };
+        let columns = if self.terminal { Screen::of(io::stderr()).columns } else { 0 };
         usize::from(if columns == 0 { DEFAULT_COLUMNS } else { columns })
     }
 

@@ -18,7 +18,7 @@ use super::{clock, shared::Shared};
 use crate::{
     attach::ProbeInfo,
     bpf::RingReader,
-    event::{Event, decode},
+    event::{Event, Names, Reading, decode},
     sinks::Queue,
 };
 
@@ -119,7 +119,7 @@ struct Drain {
     on_full: OnFull,
     executed: SyncSender<u32>,
     /// Probes by spec index, as last asked for.
-    known: Vec<Option<Arc<ProbeInfo>>>,
+    known: Vec<Option<Known>>,
     batch: Vec<Event>,
     offset_ns: i64,
     measured: Instant,
@@ -207,26 +207,37 @@ impl Drain {
             return;
         }
         self.shared.tallies.received.fetch_add(1, Ordering::Relaxed);
+        let offset_ns = self.offset_ns;
         match self.probe(spec, generation) {
-            Some(probe) => self.batch.push(Event::from_record(&record, &probe.mapping, self.offset_ns)),
+            Some(known) => {
+                let reading = Reading::with_names(&known.probe.mapping, &known.names);
+                let event = Event::from_site(&record, &reading, offset_ns);
+                self.batch.push(event);
+            }
             None => {
                 self.shared.tallies.unknown_spec.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
 
-    fn probe(&mut self, spec: u32, generation: u32) -> Option<Arc<ProbeInfo>> {
+    fn probe(&mut self, spec: u32, generation: u32) -> Option<&Known> {
         let index = spec as usize;
-        if let Some(Some(probe)) = self.known.get(index)
-            && probe.generation == generation
-        {
-            return Some(Arc::clone(probe));
+        let is_known =
+            |known: &Option<Known>| known.as_ref().is_some_and(|k| k.probe.generation == generation);
+        if !self.known.get(index).is_some_and(is_known) {
+            let probe = self.shared.probe(spec, generation)?;
+            if self.known.len() <= index {
+                self.known.resize_with(index + 1, || None);
+            }
+            let names = Names::new(&probe.mapping, probe.unreadable);
+            self.known[index] = Some(Known { probe, names });
         }
-        let probe = self.shared.probe(spec, generation)?;
-        if self.known.len() <= index {
-            self.known.resize(index + 1, None);
-        }
-        self.known[index] = Some(Arc::clone(&probe));
-        Some(probe)
+        self.known.get(index)?.as_ref()
     }
+}
+
+/// A probe as the data path knows it.
+struct Known {
+    probe: Arc<ProbeInfo>,
+    names: Names,
 }
