@@ -21,7 +21,7 @@ use crate::{
         Arch, ElfError, ImageId, ImageNotes, Limits, Note, identify, read_notes_where, sample,
         symbol_addresses,
     },
-    mapping::Mapping,
+    mapping::{EventKind, Mapping},
     spec::{self, Slots},
 };
 
@@ -242,9 +242,11 @@ impl<A: Attacher> Manager<A> {
         Ok(probe)
     }
 
-    /// The histogram of a mapping with a duration; the mapping goes without if none is left.
+    /// The histogram of a test's end with a duration; the mapping goes without if none is left.
     fn histogram(&mut self, mapping: &Arc<Mapping>) -> Option<u32> {
-        mapping.duration_arg()?;
+        if mapping.event != EventKind::TestEnd || mapping.duration_arg().is_none() {
+            return None;
+        }
         let key = (mapping.provider.clone(), mapping.marker.clone());
         if let Some(&index) = self.histogram_of.get(&key) {
             return Some(index);

@@ -34,7 +34,7 @@ impl Shared {
                         .then(|| mapping.event_type_of(Some(sidecar_common::Status::Failed)).into_owned()),
                     has_status: mapping.position(Role::Status).is_some(),
                     counters: self.retired().get(&mapping.provider, &mapping.marker),
-                    histogram: mapping.duration_arg().map(|_| Histogram::default()),
+                    histogram: mapping.duration_arg().filter(|_| is_end).map(|_| Histogram::default()),
                 };
                 probes.insert(key, stats);
             }

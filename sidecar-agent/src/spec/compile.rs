@@ -1,100 +1,172 @@
-//! From places and roles to a spec.
+//! From a mapping and the places of one site's arguments to the spec that the kernel programs read.
 
 use sidecar_common::{
     ArgSpec, EVENT_ANOMALY, EVENT_GENERIC, EVENT_TEST_END, EVENT_TEST_START, FLAG_SIGNED, KIND_BYTES,
     KIND_INTEGER, KIND_STRING, LOC_CONSTANT, LOC_INDEXED, LOC_MEMORY, LOC_REGISTER, LOC_UNREAD, MAX_ARGS,
-    NO_ARG, NO_HISTOGRAM, Spec,
+    MAX_STRING, NO_ARG, NO_HISTOGRAM, Spec,
 };
 
-use super::place::{ArgPlace, Place};
+use super::{ArgPlace, Place};
 use crate::mapping::{ArgKind, ArgMapping, EventKind, Mapping, Role};
 
-/// Indices that the spec names.
+/// Where in the kernel's maps a spec finds what belongs to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slots {
     /// Index of the signal.
     pub signal: u8,
     /// Index of the status table.
     pub status_table: u8,
-    /// Index of the histogram, or `NO_HISTOGRAM`.
+    /// Index of the duration histogram, or `NO_HISTOGRAM`.
     pub histogram: u32,
-    /// Generation of the spec.
+    /// The generation of the spec's index.
     pub generation: u32,
-    /// Longest string, in bytes with its NUL.
+    /// Longest string or byte block, in bytes with the NUL; brought into 1 to `MAX_STRING`.
     pub max_string: u32,
 }
 
-/// Compiles a site's arguments under a mapping. The number of arguments is the site's: those that the mapping does
-/// not name are integers, and those that only the mapping names are not there.
+/// Builds the spec of a site. Arguments beyond the mapping are plain integers; what the mapping says of
+/// arguments that the site does not have, or that can't be read, stays empty.
 #[must_use]
 pub fn compile(mapping: &Mapping, places: &[ArgPlace], slots: &Slots) -> Spec {
-    let places = places.get(..places.len().min(MAX_ARGS)).unwrap_or_default();
+    let places = places.get(..MAX_ARGS).unwrap_or(places);
     let mut spec = Spec {
-        argc: u8::try_from(places.len()).unwrap_or(MAX_ARGS as u8),
-        event: match mapping.event {
-            EventKind::Generic => EVENT_GENERIC,
-            EventKind::TestStart => EVENT_TEST_START,
-            EventKind::TestEnd => EVENT_TEST_END,
-            EventKind::Anomaly => EVENT_ANOMALY,
-        },
+        argc: places.len() as u8,
+        event: event(mapping.event),
         signal: slots.signal,
-        status_table: slots.status_table,
         generation: slots.generation,
-        max_string: slots.max_string.clamp(1, sidecar_common::MAX_STRING),
+        max_string: slots.max_string.clamp(1, MAX_STRING),
         ..Spec::default()
     };
-    let is_length = |position: usize| {
-        mapping
-            .args
-            .iter()
-            .any(|arg| matches!(arg.kind, ArgKind::Bytes { len_arg } if usize::from(len_arg) == position))
-    };
-    for (i, (to, place)) in spec.args.iter_mut().zip(places).enumerate() {
-        *to = argument(place, mapping.args.get(i), places, is_length(i));
+    for (position, (place, arg)) in places.iter().zip(&mut spec.args).enumerate() {
+        *arg = argument(place, mapping.args.get(position), is_wanted(mapping, places, position));
     }
-    let readable = |position: Option<u8>| match position {
-        Some(position) if usize::from(position) < places.len() => position,
-        _ => NO_ARG,
-    };
-    spec.key_arg = readable(mapping.position(Role::Key));
-    spec.id_arg = readable(mapping.id_arg());
-    spec.status_arg = readable(mapping.position(Role::Status));
-    if let Some((position, unit)) = mapping.duration_arg() {
-        spec.duration_arg = readable(Some(position));
-        spec.duration_unit_ns = unit.nanoseconds();
-        spec.histogram = if spec.duration_arg == NO_ARG { NO_HISTOGRAM } else { slots.histogram };
+    for position in 0..places.len() {
+        // A length that is not an integer which can be read leaves the bytes unread.
+        let arg = spec.args[position];
+        let length = spec.args[..places.len()].get(usize::from(arg.len_arg));
+        let has_length =
+            length.is_some_and(|length| length.kind == KIND_INTEGER && length.location != LOC_UNREAD);
+        if arg.kind == KIND_BYTES && !has_length {
+            spec.args[position].location = LOC_UNREAD;
+        }
     }
+    roles(&mut spec, mapping, slots);
     spec
 }
 
-fn argument(place: &ArgPlace, mapping: Option<&ArgMapping>, places: &[ArgPlace], is_length: bool) -> ArgSpec {
-    let mut spec = ArgSpec { size: place.size, len_arg: NO_ARG, ..ArgSpec::default() };
-    (spec.location, spec.base, spec.index, spec.scale, spec.value) = match place.place {
-        Place::Unread { .. } => (LOC_UNREAD, 0, 0, 0, 0),
-        Place::Constant(value) => (LOC_CONSTANT, 0, 0, 0, value),
-        Place::Register { register } => (LOC_REGISTER, register, 0, 0, 0),
-        Place::Memory { base, displacement } => (LOC_MEMORY, base, 0, 0, displacement),
-        Place::Indexed { base, index, scale, displacement } => {
-            (LOC_INDEXED, base, index, scale, displacement)
+const fn event(kind: EventKind) -> u8 {
+    match kind {
+        EventKind::Generic => EVENT_GENERIC,
+        EventKind::TestStart => EVENT_TEST_START,
+        EventKind::TestEnd => EVENT_TEST_END,
+        EventKind::Anomaly => EVENT_ANOMALY,
+    }
+}
+
+/// Whether an argument is to be read: not ignored, or the length of bytes that are not.
+fn is_wanted(mapping: &Mapping, places: &[ArgPlace], position: usize) -> bool {
+    let args = mapping.args.get(..places.len()).unwrap_or(&mapping.args);
+    let is_length = |arg: &ArgMapping| match arg.kind {
+        ArgKind::Bytes { len_arg } => arg.role != Role::Ignore && usize::from(len_arg) == position,
+        ArgKind::Integer | ArgKind::String => false,
+    };
+    args.get(position).is_none_or(|arg| arg.role != Role::Ignore) || args.iter().any(is_length)
+}
+
+fn argument(place: &ArgPlace, mapping: Option<&ArgMapping>, wanted: bool) -> ArgSpec {
+    let signed = mapping.and_then(|arg| arg.signed).unwrap_or(place.signed);
+    let (kind, len_arg) = match mapping.map(|arg| arg.kind) {
+        None | Some(ArgKind::Integer) => (KIND_INTEGER, NO_ARG),
+        Some(ArgKind::String) => (KIND_STRING, NO_ARG),
+        Some(ArgKind::Bytes { len_arg }) => (KIND_BYTES, len_arg),
+    };
+    let arg = ArgSpec {
+        size: place.size,
+        flags: if signed { FLAG_SIGNED } else { 0 },
+        kind,
+        len_arg,
+        ..ArgSpec::default()
+    };
+    match &place.place {
+        Place::Unread { .. } => arg,
+        _ if !wanted => arg,
+        Place::Constant(value) => {
+            ArgSpec { location: LOC_CONSTANT, value: narrow(*value, place.size, signed), ..arg }
+        }
+        Place::Register { base } => ArgSpec { location: LOC_REGISTER, base: *base, ..arg },
+        Place::Memory { base, displacement } => {
+            ArgSpec { location: LOC_MEMORY, base: *base, value: *displacement, ..arg }
+        }
+        Place::Indexed { base, index, scale, displacement } => ArgSpec {
+            location: LOC_INDEXED,
+            base: *base,
+            index: *index,
+            scale: *scale,
+            value: *displacement,
+            ..arg
+        },
+    }
+}
+
+/// A constant as a read of its size would give it.
+const fn narrow(value: i64, size: u8, signed: bool) -> i64 {
+    let unused = 64_u32.saturating_sub(size as u32 * 8);
+    if unused >= 64 {
+        value
+    } else if signed {
+        value << unused >> unused
+    } else {
+        ((value << unused).cast_unsigned() >> unused).cast_signed()
+    }
+}
+
+/// Fills in the positions of the arguments with a part in sampling and counting. The first of each wins.
+fn roles(spec: &mut Spec, mapping: &Mapping, slots: &Slots) {
+    let first = |place: &mut u8, position: u8| {
+        if *place == NO_ARG {
+            *place = position;
         }
     };
-    let signed = mapping.and_then(|arg| arg.signed).unwrap_or(place.signed);
-    match mapping.map(|arg| (arg.role, arg.kind)) {
-        Some((Role::Ignore, _)) if !is_length => spec.location = LOC_UNREAD,
-        None | Some((_, ArgKind::Integer)) => {
-            spec.kind = KIND_INTEGER;
-            spec.flags = if signed { FLAG_SIGNED } else { 0 };
+    let mut key_text = NO_ARG;
+    for (position, arg) in mapping.args.iter().enumerate().take(usize::from(spec.argc)) {
+        let at = position as u8;
+        let is_integer = arg.kind == ArgKind::Integer;
+        if spec.args[position].location == LOC_UNREAD {
+            continue;
         }
-        Some((_, ArgKind::String)) => spec.kind = KIND_STRING,
-        Some((_, ArgKind::Bytes { len_arg })) => {
-            spec.kind = KIND_BYTES;
-            spec.len_arg = len_arg;
-            // Without its length the block can't be read.
-            let length = places.get(usize::from(len_arg)).map(|arg| &arg.place);
-            if matches!(length, None | Some(Place::Unread { .. })) {
-                spec.location = LOC_UNREAD;
+        match arg.role {
+            Role::Key if is_integer => first(&mut spec.key_arg, at),
+            // A key that is text is hashed, as a test id is.
+            Role::Key => first(&mut key_text, at),
+            Role::Status => first(&mut spec.status_arg, at),
+            Role::Duration(unit) if is_integer && spec.duration_arg == NO_ARG => {
+                spec.duration_arg = at;
+                spec.duration_unit_ns = unit.nanoseconds();
             }
+            // Which of them tells tests apart is the mapping's to say.
+            Role::TestId | Role::TestName | Role::AttemptId => {
+                if mapping.id_arg() == Some(at) {
+                    spec.id_arg = at;
+                }
+            }
+            Role::Duration(_)
+            | Role::RunId
+            | Role::Suite
+            | Role::Attempt
+            | Role::Message
+            | Role::EventType
+            | Role::Signal
+            | Role::Data
+            | Role::Json
+            | Role::Plain
+            | Role::Ignore => {}
         }
     }
-    spec
+    if key_text != NO_ARG {
+        spec.id_arg = key_text;
+    }
+    if spec.status_arg != NO_ARG {
+        spec.status_table = slots.status_table;
+    }
+    spec.histogram = if spec.duration_arg == NO_ARG { NO_HISTOGRAM } else { slots.histogram };
 }

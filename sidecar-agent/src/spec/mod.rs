@@ -1,9 +1,12 @@
-//! The spec compiler: from the argument text of a stapsdt note and a mapping to what the kernel programs execute.
+//! From a marker's argument text and its mapping to the spec that the kernel programs read. Pure.
 //!
-//! Pure: text in, numbers out.
+//! Argument text is what the compiler wrote into the stapsdt note: blank-separated `[-]N[f]@OP`, with N the
+//! size in bytes, `-` for signed, `f` for floating point, and OP an operand of the processor's assembler
+//! (<https://sourceware.org/systemtap/wiki/UserSpaceProbeImplementation>).
 
 mod aarch64;
 mod compile;
+mod number;
 mod place;
 mod status;
 #[cfg(test)]
@@ -11,5 +14,5 @@ mod tests;
 mod x86_64;
 
 pub use compile::{Slots, compile};
-pub use place::{ArgPlace, Place, parse_args};
+pub use place::{ArgPlace, Place, Symbols, parse_args};
 pub use status::{SpecError, status_table};
