@@ -1,1 +1,4 @@
-//! (being written)
+//! What the black-box and kernel tests share.
+
+pub mod junit;
+pub mod suite;

@@ -47,7 +47,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
     let agent = release_dir().join("sidecar");
     let mut command = process::command([agent.as_os_str()]);
-    command.args(["exec", "--report", REPORT, "--"]).args(SUITE).arg("--").args(&args.test_args);
+    command.args(["exec", "--report", REPORT, "--"]).args(SUITE);
+    if !args.test_args.is_empty() {
+        command.arg("--").args(&args.test_args);
+    }
     println!("\nSome of these tests fail on purpose: an observer is for the bad days.\n");
     println!("$ {}\n", process::shown(&command));
     let status = process::status(&mut command)?;

@@ -123,11 +123,24 @@ impl Report {
         verdicts
     }
 
+    /// The report with the spreads of each series.
+    fn json(&self) -> Result<serde_json::Value> {
+        let mut json = serde_json::to_value(self)?;
+        for (i, series) in self.series.iter().enumerate() {
+            let shown = &mut json["series"][i];
+            shown["spread"] = serde_json::to_value(spread(&series.values))?;
+            shown["baseline_spread"] = serde_json::to_value(spread(&series.baseline))?;
+            shown["difference"] = serde_json::to_value(series.difference())?;
+            shown["ratio"] = serde_json::to_value(series.ratio())?;
+        }
+        Ok(json)
+    }
+
     /// Writes `NAME.json` into a folder and returns its path.
     pub(crate) fn write(&self, folder: &Path) -> Result<String> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let file = folder.join(format!("{}.json", self.benchmark));
-        let text = serde_json::to_string_pretty(self)?;
+        let text = serde_json::to_string_pretty(&self.json()?)?;
         std::fs::write(&file, text + "\n").with_context(|| format!("cannot write {}", file.display()))?;
         Ok(file.display().to_string())
     }
@@ -153,5 +166,53 @@ impl fmt::Display for Report {
             writeln!(f, "  {} {what}", if kept { "kept:" } else { "BROKEN:" })?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::marker_off::MarkerOff;
+    use super::*;
+    use crate::process;
+
+    fn report(pairs: &[(f64, f64)]) -> Report {
+        let mut report = Report::new(&MarkerOff, pairs.len() as u32, "a machine");
+        for &(baseline_ns, case_ns) in pairs {
+            report.take("marker off", None, Sample::Pair { baseline_ns, case_ns }).unwrap();
+        }
+        report
+    }
+
+    #[test]
+    fn the_ratio_is_the_median_of_pairs_and_not_of_medians() {
+        let json = report(&[(1.0, 2.0), (10.0, 11.0), (2.0, 3.0)]).json().unwrap();
+        assert_eq!(json["series"][0]["ratio"]["median"], 1.5);
+        assert_eq!(json["series"][0]["difference"]["max"], 1.0);
+        assert_eq!(json["series"][0]["baseline_spread"]["median"], 2.0);
+    }
+
+    #[test]
+    fn a_ratio_to_nothing_is_left_out() {
+        let report = report(&[(0.0, 2.0)]);
+        assert_eq!(report.json().unwrap()["series"][0]["ratio"], serde_json::Value::Null);
+        assert!(!report.kept());
+    }
+
+    #[test]
+    fn figures_of_another_unit_than_their_baseline_are_refused() {
+        let figure = |unit: &str| Figure { name: "a".to_owned(), value: 1.0, unit: unit.to_owned() };
+        let mut report = report(&[]);
+        assert!(report.take("case", Some(&figure("ns")), Sample::Figure(figure("us"))).is_err());
+        assert!(report.take("case", Some(&figure("ns")), Sample::Figure(figure("ns"))).is_ok());
+    }
+
+    #[test]
+    fn the_file_is_named_after_the_benchmark() {
+        let folder = process::root().join("target/xtask-report-test");
+        let file = report(&[(1.0, 1.5)]).write(&folder).unwrap();
+        assert!(file.ends_with("marker-off.json"), "{file}");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -1,7 +1,7 @@
 //! What the rules are about and what they excuse, each with its reason.
 
 /// The agent's top-level modules. A module imports only itself and those before it.
-pub(crate) const ORDER: [&str; 15] = [
+pub(crate) const ORDER: [&str; 16] = [
     "config",
     "mapping",
     "elf",
@@ -15,6 +15,7 @@ pub(crate) const ORDER: [&str; 15] = [
     "health",
     "http",
     "gate",
+    "cli",
     "exec",
     "run",
 ];
@@ -31,11 +32,19 @@ pub(crate) const KERNEL_MODULE: &str = "bpf";
 /// aya's crates, and raw system calls.
 pub(crate) const KERNEL_NAMES: [&str; 4] = ["aya", "aya_obj", "aya_log", "syscall"];
 
-/// Files of the agent that start tasks, threads or runtimes' work; all others offer functions to call.
+/// Files of the agent that start tasks or threads, and why there; all others offer functions to call.
 pub(crate) const SPAWN: &[(&str, &str)] = &[
     ("sidecar-agent/src/exec/mod.rs", "the life of `sidecar exec`: its tasks are started and joined here"),
     ("sidecar-agent/src/run/mod.rs", "the life of `sidecar run`: its tasks are started and joined here"),
-    ("sidecar-agent/src/http/server.rs", "the control plane's own runtime, on a thread of its own"),
+    ("sidecar-agent/src/http/server.rs", "the control plane's own runtime and its connections, joined here"),
+    (
+        "sidecar-agent/src/http/scrape.rs",
+        "one scrape at a time may block, on a thread of the control plane's",
+    ),
+    (
+        "sidecar-agent/src/sinks/thread.rs",
+        "a write may block for as long as a pipe has no reader: a thread a sink",
+    ),
 ];
 
 /// Lines that a source file may have.

@@ -54,6 +54,11 @@ impl File {
         Problem { file: self.path.clone(), line, what: what.into() }
     }
 
+    /// Whether it holds nothing but tests of the file or folder beside it.
+    pub(crate) fn is_tests(&self) -> bool {
+        self.path.ends_with("/tests.rs") || self.path.ends_with("_tests.rs") || self.path.contains("/tests/")
+    }
+
     /// Whether its name ends so.
     pub(crate) fn is(&self, extension: &str) -> bool {
         Path::new(&self.path).extension().is_some_and(|found| found == extension)

@@ -8,7 +8,7 @@ use super::{File, Problem, law};
 pub(crate) fn agent(file: &File, source: &Source<'_>) -> Vec<Problem> {
     let names = law::module_path(&file.path);
     let module = names.first().copied().unwrap_or("");
-    let may_spawn = SPAWN.iter().any(|(path, _)| *path == file.path);
+    let may_spawn = file.is_tests() || SPAWN.iter().any(|(path, _)| *path == file.path);
     let in_tests = source.in_tests();
     let mut problems = Vec::new();
     for (at, token) in source.tokens.iter().enumerate() {
@@ -154,6 +154,7 @@ mod tests {
         ] {
             assert_eq!(found("sinks/mod.rs", text), 1, "{text}");
             assert_eq!(found("exec/mod.rs", text), 0, "{text}");
+            assert_eq!(found("sinks/file_tests.rs", text), 0, "{text}");
         }
         for text in ["Command::new(x).spawn()?;", "#[cfg(test)] mod tests { fn f() { thread::spawn(g); } }"] {
             assert_eq!(found("sinks/mod.rs", text), 0, "{text}");
