@@ -3,21 +3,27 @@
 
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// What each marker counts its listeners in.
-static SEMAPHORES: [&AtomicU16; 3] = [&HIT, &START, &END];
+/// What the markers count their listeners in.
+///
+/// On a page of its own, because linkers that make a segment of their own for RELRO (lld, Rust's default) let it and the
+/// data's segment share a page of the file. While a program is being mapped both are writable, and the kernel (6.18)
+/// raises a semaphore that lies on such a page in the first one, where nobody looks.
+#[repr(C, align(4096))]
+struct Semaphores([AtomicU16; 3]);
+
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".probes"))]
+static SEMAPHORES: Semaphores = Semaphores([const { AtomicU16::new(0) }; 3]);
 
 /// Listeners of `hit`, `start` and `end`, as this process sees them.
 #[must_use]
 pub fn semaphores() -> [u16; 3] {
-    SEMAPHORES.map(|semaphore| semaphore.load(Ordering::Relaxed))
+    let [hit, start, end] = &SEMAPHORES.0;
+    [hit, start, end].map(|semaphore| semaphore.load(Ordering::Relaxed))
 }
 
 /// Defines a marker in the shape that sidecar-markers has: a 5-byte nop that is called.
 macro_rules! marker {
-    ($name:ident, $semaphore:ident) => {
-        #[cfg_attr(target_os = "linux", unsafe(link_section = ".probes"))]
-        static $semaphore: AtomicU16 = AtomicU16::new(0);
-
+    ($name:ident, $index:literal) => {
         /// A marker: fires whether or not anybody listens.
         #[cfg(target_arch = "x86_64")]
         #[unsafe(naked)]
@@ -33,7 +39,7 @@ macro_rules! marker {
                 992: .balign 4
                 993: .8byte 990b
                 .8byte _.stapsdt.base
-                .8byte {semaphore}
+                .8byte {semaphores} + 2 * {index}
                 .asciz \"raw\"",
                 concat!(".asciz \"", stringify!($name), "\""),
                 ".asciz \"8@%rdi 8@%rsi 8@%rdx 8@%rcx 8@%r8 8@%r9\"
@@ -47,7 +53,8 @@ macro_rules! marker {
                 .size _.stapsdt.base, 1
                 .popsection
                 .endif",
-                semaphore = sym $semaphore,
+                semaphores = sym SEMAPHORES,
+                index = const $index,
             )
         }
 
@@ -57,6 +64,6 @@ macro_rules! marker {
     };
 }
 
-marker!(hit, HIT);
-marker!(start, START);
-marker!(end, END);
+marker!(hit, 0);
+marker!(start, 1);
+marker!(end, 2);

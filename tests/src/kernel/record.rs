@@ -1,10 +1,12 @@
 //! Reads ring records by the rules of `sidecar_common::record`, apart from the agent's own decoder.
 
+use std::fmt;
+
 use anyhow::{Context, Result, ensure};
 use sidecar_common::{RecordHeader, padded};
 
 /// One argument as it arrived.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Arg {
     /// An integer.
     Integer(u64),
@@ -23,6 +25,22 @@ impl Arg {
     #[must_use]
     pub fn text(text: &str) -> Self {
         Self::Bytes(text.as_bytes().to_vec())
+    }
+}
+
+impl fmt::Debug for Arg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = |f: &mut fmt::Formatter<'_>, name: &str, bytes: &[u8]| {
+            let start = bytes[..bytes.len().min(60)].escape_ascii();
+            write!(f, "{name}({} bytes: \"{start}\")", bytes.len())
+        };
+        match self {
+            Self::Integer(value) => write!(f, "Integer({value:#x})"),
+            Self::Bytes(whole) => bytes(f, "Bytes", whole),
+            Self::Cut(cut) => bytes(f, "Cut", cut),
+            Self::Fault => f.write_str("Fault"),
+            Self::Unread => f.write_str("Unread"),
+        }
     }
 }
 

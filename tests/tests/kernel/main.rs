@@ -5,6 +5,13 @@
 
 mod cases;
 mod counting;
+mod forms;
+mod links;
+mod outcomes;
+mod sampling;
+mod strings;
+mod tree;
+mod wake;
 
 use std::sync::{OnceLock, RwLock};
 
