@@ -4,6 +4,7 @@
 pub mod notes;
 pub mod program;
 pub mod raw;
+pub mod reading;
 pub mod record;
 pub mod session;
 pub mod spec;

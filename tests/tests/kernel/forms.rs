@@ -83,7 +83,7 @@ fn held(i: usize) -> Option<u64> {
     match REGISTERS[i].0 {
         "rsp" | "r15" => None,
         "r14" => Some(3),
-        _ if i % 2 == 0 => Some(0xf1e2_d3c4_b5a6_9780 + i as u64),
+        _ if i.is_multiple_of(2) => Some(0xf1e2_d3c4_b5a6_9780 + i as u64),
         _ => Some(0x0102_0304_0506_0710 + i as u64),
     }
 }

@@ -3,30 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use sidecar_agent::bpf::{LoadOptions, RingReader};
+use sidecar_agent::bpf::LoadOptions;
 use sidecar_tests::kernel::program::Program;
+use sidecar_tests::kernel::reading::Wakeups;
 use sidecar_tests::kernel::session::{Session, options};
 use sidecar_tests::kernel::spec;
 
 /// The reader's safety timer.
 const TIMER: u16 = 500;
-
-/// Counts wake-ups by the kernel, and nothing else: edges, not levels.
-fn edges(reader: &RingReader) -> Result<Epoll> {
-    use std::os::fd::{AsRawFd, BorrowedFd};
-    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-    // SAFETY: the reader, whose descriptor it is, outlives this borrow.
-    let ring = unsafe { BorrowedFd::borrow_raw(reader.as_raw_fd()) };
-    epoll.add(ring, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0))?;
-    Ok(epoll)
-}
-
-/// Sleeps until woken or for at most this many milliseconds; whether it was woken.
-fn sleep(epoll: &Epoll, milliseconds: u16) -> Result<bool> {
-    let mut events = [EpollEvent::empty()];
-    Ok(epoll.wait(&mut events, EpollTimeout::from(milliseconds))? > 0)
-}
 
 fn hit_spec() -> sidecar_common::Spec {
     spec::spec(&[spec::integer(0), spec::integer(1)])
@@ -38,20 +22,19 @@ pub(crate) fn idle() -> Result<()> {
     let program = Program::copy("target_script")?;
     let _link = session.attach(&program, &[("hit", hit_spec())])?;
     let mut running = program.start(&[])?;
-    let epoll = edges(&session.reader)?;
-    sleep(&epoll, 0)?;
+    let wakeups = Wakeups::of(&session.reader)?;
     for round in 0..20 {
         session.reader.idle()?;
         running.run(&[format!("hit {round}")])?;
-        assert!(sleep(&epoll, 10_000)?, "round {round}: the record wakes the reader");
+        assert!(wakeups.sleep(10_000)?, "round {round}: the record wakes the reader");
         running.run(&[format!("hit {round}"), format!("hit {round}")])?;
-        assert!(!sleep(&epoll, 0)?, "round {round}: the reader is awake, so nobody wakes it");
+        assert!(!wakeups.sleep(0)?, "round {round}: the reader is awake, so nobody wakes it");
         assert_eq!(session.records()?.len(), 3);
     }
     session.reader.idle()?;
     session.reader.awake()?;
     running.run(&["hit 0"])?;
-    assert!(!sleep(&epoll, 0)?, "it changed its mind");
+    assert!(!wakeups.sleep(0)?, "it changed its mind");
     Ok(())
 }
 
@@ -62,8 +45,7 @@ pub(crate) fn watermark() -> Result<()> {
     let program = Program::copy("target_script")?;
     let _link = session.attach(&program, &[("hit", hit_spec())])?;
     let mut running = program.start(&[])?;
-    let epoll = edges(&session.reader)?;
-    sleep(&epoll, 0)?;
+    let wakeups = Wakeups::of(&session.reader)?;
     let mark = session.kernel.control()?.watermark;
     assert!(mark > 0 && mark < ring_bytes);
     session.reader.linger()?;
@@ -71,7 +53,7 @@ pub(crate) fn watermark() -> Result<()> {
     loop {
         running.run(&["hit 1"])?;
         hits += 1;
-        if sleep(&epoll, 0)? {
+        if wakeups.sleep(0)? {
             break;
         }
         assert!(hits < 1000, "the ring is full and nobody was woken");
@@ -90,7 +72,7 @@ pub(crate) fn storm() -> Result<()> {
     let program = Program::copy("target_script")?;
     let _link = session.attach(&program, &[("hit", hit_spec())])?;
     let mut running = program.start(&[])?;
-    let epoll = edges(&session.reader)?;
+    let wakeups = Wakeups::of(&session.reader)?;
     running.send(&format!("threads 2 {}", HITS / 2))?;
     let (mut read, mut woken) = (0, 0);
     loop {
@@ -98,7 +80,7 @@ pub(crate) fn storm() -> Result<()> {
         read += session.reader.drain(usize::MAX, |_| ());
         session.reader.linger()?;
         read += session.reader.drain(usize::MAX, |_| ());
-        woken += u64::from(sleep(&epoll, 20)?);
+        woken += u64::from(wakeups.sleep(20)?);
         if session.kernel.counters(0)?.hits == HITS {
             break;
         }
@@ -120,7 +102,7 @@ pub(crate) fn no_record_waits() -> Result<()> {
     let program = Program::copy("target_script")?;
     let _link = session.attach(&program, &[("hit", hit_spec())])?;
     let mut running = program.start(&[])?;
-    let epoll = edges(&session.reader)?;
+    let wakeups = Wakeups::of(&session.reader)?;
     let firing = std::thread::spawn(move || -> Result<()> {
         for i in 0..HITS {
             running.run(&[format!("hit {i}")])?;
@@ -138,7 +120,7 @@ pub(crate) fn no_record_waits() -> Result<()> {
         session.reader.idle()?;
         let second_look = session.reader.drain(usize::MAX, |_| ());
         read += second_look;
-        if second_look == 0 && read < HITS && !sleep(&epoll, TIMER)? {
+        if second_look == 0 && read < HITS && !wakeups.sleep(TIMER)? {
             // The timer found what nobody was woken for.
             let found = session.reader.drain(usize::MAX, |_| ());
             late += found;
