@@ -1,4 +1,5 @@
 //! What the black-box and kernel tests share.
 
 pub mod junit;
+pub mod kernel;
 pub mod suite;

@@ -155,7 +155,7 @@ impl Programs {
             license: &self.license,
             attach_type,
             flags,
-            btf: self.btf.as_fd(),
+            btf: Some(self.btf.as_fd()),
             functions: &function.func_info.func_info,
         };
         features::load_with_log(&program).map_err(|(source, log)| match source.raw_os_error() {

@@ -2,6 +2,8 @@
 //! aya or makes raw system calls.
 
 mod btf;
+#[cfg(feature = "bench")]
+mod empty;
 mod features;
 mod kernel;
 mod link;
@@ -13,6 +15,9 @@ mod tree;
 
 use std::path::PathBuf;
 
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub use empty::EmptyProbe;
 pub use features::{AttachMethod, Features};
 pub use kernel::{Kernel, LoadOptions, ProbePoint, Scope};
 pub use link::Link;

@@ -99,7 +99,7 @@ pub(super) struct Program<'a> {
     pub(super) license: &'a CStr,
     pub(super) attach_type: u32,
     pub(super) flags: u32,
-    pub(super) btf: BorrowedFd<'a>,
+    pub(super) btf: Option<BorrowedFd<'a>>,
     /// `struct bpf_func_info` of the program and of each subprogram.
     pub(super) functions: &'a [bpf_func_info],
 }
@@ -116,7 +116,7 @@ pub(super) fn load(program: &Program<'_>, log: &mut [u8]) -> io::Result<OwnedFd>
         license: program.license.as_ptr() as u64,
         prog_flags: program.flags,
         expected_attach_type: program.attach_type,
-        prog_btf_fd: program.btf.as_raw_fd() as u32,
+        prog_btf_fd: program.btf.map_or(0, |btf| btf.as_raw_fd() as u32),
         func_info_rec_size: size_of::<bpf_func_info>() as u32,
         func_info: program.functions.as_ptr() as u64,
         func_info_cnt: u32::try_from(program.functions.len()).map_err(io::Error::other)?,

@@ -1,0 +1,29 @@
+//! What the tests and benchmarks of the kernel programs share: markers to fire, programs that fire them, and the
+//! kernel side loaded with specs that are written by hand.
+
+pub mod notes;
+pub mod program;
+pub mod raw;
+pub mod reading;
+pub mod record;
+pub mod session;
+pub mod spec;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+
+/// A program of this crate that cargo has built beside the running one.
+///
+/// # Errors
+/// When it is not there.
+pub fn built(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe().context("the path of this program")?;
+    let mut folder = own.parent().context("the folder of this program")?;
+    if folder.file_name().is_some_and(|name| name == "deps") {
+        folder = folder.parent().context("the folder above deps")?;
+    }
+    let path = folder.join(name);
+    ensure!(path.is_file(), "{} is missing: cargo build -p sidecar-tests builds it", path.display());
+    Ok(path)
+}
