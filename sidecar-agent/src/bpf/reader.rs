@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    os::fd::{AsFd as _, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
 use aya::maps::{Array, MapData, RingBuf};
@@ -75,5 +75,11 @@ impl RingReader {
 
     fn say(&mut self, state: u64) -> Result<(), BpfError> {
         self.state.set(0, state, 0).map_err(|e| BpfError::Map { map: "READER", reason: e.to_string() })
+    }
+}
+
+impl AsFd for RingReader {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.ring.as_fd()
     }
 }

@@ -165,22 +165,25 @@ fn kept_at(regs: Probed, spec: &Spec, status: u8) -> Option<u64> {
     if threshold == 0 {
         return None;
     }
-    let key = match argument(spec, spec.key_arg) {
+    let mut key = match argument(spec, spec.key_arg) {
         Some(arg) => value(arg, &regs).unwrap_or(0),
-        None => hashed_id(regs, spec),
+        None => 0,
     };
+    if key == 0 {
+        key = hashed_id(regs, spec);
+    }
     keeps(key, threshold).then_some(threshold)
 }
 
-/// A key for a marker that passes none: the hash of its test id; without one, chance.
+/// A key for a hit that passes none (or 0, which is none): the hash of its test id; without one, chance.
 #[inline(never)]
 fn hashed_id(regs: Probed, spec: &Spec) -> u64 {
     let mut hash = FNV_OFFSET ^ spec.seed;
-    let Some(Ok(found)) = argument(spec, spec.id_arg).map(|arg| value(arg, &regs)) else {
+    let (arg, found) = match argument(spec, spec.id_arg).map(|arg| (arg, value(arg, &regs))) {
+        Some((arg, Ok(found))) if arg.kind == KIND_INTEGER || found != 0 => (arg, found),
         // SAFETY: the helper takes no pointers and has no preconditions.
-        return mix(hash ^ u64::from(unsafe { aya_ebpf::helpers::generated::bpf_get_prandom_u32() }));
+        _ => return mix(hash ^ u64::from(unsafe { aya_ebpf::helpers::generated::bpf_get_prandom_u32() })),
     };
-    let Some(arg) = argument(spec, spec.id_arg) else { return hash };
     if arg.kind == KIND_INTEGER {
         return mix(hash ^ found);
     }

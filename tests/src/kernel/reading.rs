@@ -1,6 +1,5 @@
 //! A reader of the ring that sleeps by the protocol of `sidecar_agent::bpf::RingReader`, and counts how often it wakes.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
@@ -20,9 +19,7 @@ impl Wakeups {
     /// When the kernel refuses.
     pub fn of(reader: &RingReader) -> Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        // SAFETY: the reader, whose descriptor it is, lives during this call; epoll forgets it when it is closed.
-        let ring = unsafe { BorrowedFd::borrow_raw(reader.as_raw_fd()) };
-        epoll.add(ring, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0))?;
+        epoll.add(reader, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0))?;
         let wakeups = Self(epoll);
         wakeups.sleep(0)?;
         Ok(wakeups)
