@@ -20,20 +20,23 @@ pub fn classify(table: &StatusTable, value: u64) -> u8 {
     Status::Unknown as u8
 }
 
-/// FNV-1a of the bytes before the first NUL.
+/// Bytes that [`hash_word`] looks at: the longest word, one more that tells a longer one, and a NUL.
+pub const WORD_BUFFER: usize = STATUS_WORD_LEN + 2;
+
+/// FNV-1a of the bytes before the first NUL, or `None` if they are more than [`STATUS_WORD_LEN`].
 #[inline(always)]
 #[must_use]
-pub fn hash_word(word: &[u8; STATUS_WORD_LEN + 1]) -> u64 {
+pub fn hash_word(word: &[u8; WORD_BUFFER]) -> Option<u64> {
     let mut hash = FNV_OFFSET;
     let mut i = 0;
-    while i < STATUS_WORD_LEN {
+    while i <= STATUS_WORD_LEN {
         if word[i] == 0 {
-            break;
+            return Some(hash);
         }
         hash = fnv1a_step(hash, word[i]);
         i += 1;
     }
-    hash
+    None
 }
 
 #[cfg(test)]
@@ -42,8 +45,8 @@ mod tests {
 
     use super::*;
 
-    fn word(text: &[u8]) -> [u8; STATUS_WORD_LEN + 1] {
-        let mut word = [0; STATUS_WORD_LEN + 1];
+    fn word(text: &[u8]) -> [u8; WORD_BUFFER] {
+        let mut word = [0; WORD_BUFFER];
         word[..text.len()].copy_from_slice(text);
         word
     }
@@ -64,17 +67,19 @@ mod tests {
         table.rows[0] = StatusEntry { value: fnv1a(b"pass"), status: 1, used: 1, reserved: [0; 6] };
         table.rows[1] = StatusEntry { value: -1i64 as u64, status: 2, used: 1, reserved: [0; 6] };
         table.rows[2] = StatusEntry { value: 7, status: 200, used: 1, reserved: [0; 6] };
-        assert_eq!(classify(&table, hash_word(&word(b"pass"))), 1);
+        assert_eq!(classify(&table, hash_word(&word(b"pass")).unwrap()), 1);
         assert_eq!(classify(&table, u64::MAX), 2);
-        assert_eq!(classify(&table, hash_word(&word(b"passed"))), 0);
+        assert_eq!(classify(&table, hash_word(&word(b"passed")).unwrap()), 0);
         assert_eq!(classify(&table, 7), 0, "a row with a status that does not exist");
         assert_eq!(classify(&table, 0), 0, "an unused row");
     }
 
     #[test]
-    fn a_word_ends_at_nul_or_at_the_limit() {
-        assert_eq!(hash_word(&word(b"timeout")), fnv1a(b"timeout"));
-        assert_eq!(hash_word(&[b'x'; 32]), fnv1a(&[b'x'; 31]));
-        assert_eq!(hash_word(&[0; 32]), fnv1a(b""));
+    fn a_word_ends_at_nul_and_a_longer_one_than_the_limit_is_none() {
+        assert_eq!(hash_word(&word(b"timeout")), Some(fnv1a(b"timeout")));
+        assert_eq!(hash_word(&word(&[b'x'; STATUS_WORD_LEN])), Some(fnv1a(&[b'x'; STATUS_WORD_LEN])));
+        assert_eq!(hash_word(&word(&[b'x'; STATUS_WORD_LEN + 1])), None);
+        assert_eq!(hash_word(&[b'x'; WORD_BUFFER]), None);
+        assert_eq!(hash_word(&[0; WORD_BUFFER]), Some(fnv1a(b"")));
     }
 }

@@ -114,11 +114,11 @@ fn step<const SIZE: usize, const LIMIT: u64>(i: u64, attempt: &mut Attempt<'_>) 
     // No indexing that could panic: the verifier would find the way there.
     let Some(arg) = spec.args.get(i as usize) else { return 1 };
     let position = head.position();
-    if position > SIZE as u64 - 8 - LIMIT {
+    if position > SIZE as u64 - 8 - LIMIT - PAST {
         attempt.too_small = true;
         return 1;
     }
-    // SAFETY: 8 bytes and a string of LIMIT bytes lie inside the reservation from here on.
+    // SAFETY: 8 bytes and LIMIT + PAST bytes of text lie inside the reservation from here on.
     let slot = unsafe { attempt.record.add(position as usize) };
     head.advance(8);
     let bit = 1u16 << i;
@@ -214,6 +214,9 @@ fn emit<const SIZE: usize, const LIMIT: u64>(
     SUBMITTED
 }
 
+/// Bytes that are read past a string's limit, so that one that just fits is told from one that is cut.
+const PAST: u64 = 8;
+
 /// What came of copying a string or bytes.
 enum Copied {
     /// All of it: the number of bytes.
@@ -226,27 +229,27 @@ enum Copied {
     Fault,
 }
 
-/// Copies what `address` points to behind the argument's slot: `text` has room for `LIMIT` bytes.
+/// Copies what `address` points to behind the argument's slot: `text` has room for `LIMIT + PAST` bytes.
 #[inline(always)]
 fn copy<const LIMIT: u64>(regs: Probed, spec: &Spec, arg: &ArgSpec, address: u64, text: *mut u8) -> Copied {
     let most = u64::from(spec.max_string);
     let limit = if most > LIMIT { LIMIT } else { most };
     if arg.kind == KIND_STRING {
-        // SAFETY: text has LIMIT bytes and limit is at most that; the helper checks the source address.
-        let read = unsafe { bpf_probe_read_user_str(text.cast(), limit as u32, address as *const c_void) };
-        if read < 0 || read as u64 > LIMIT {
+        // SAFETY: text has LIMIT + PAST bytes and limit is at most LIMIT; the helper checks the source address.
+        let read =
+            unsafe { bpf_probe_read_user_str(text.cast(), limit as u32 + 1, address as *const c_void) };
+        if read < 0 || read as u64 > LIMIT + PAST {
             return Copied::Fault;
         }
         let len = read as u64;
         if len == 0 {
             Copied::Whole(0)
-        } else if len < limit {
+        } else if len <= limit {
             Copied::Whole(len - 1)
         } else if most > LIMIT {
-            // It may just fit, but only a look past the limit could tell.
             Copied::TooLong
         } else {
-            Copied::Cut(len - 1)
+            Copied::Cut(limit - 1)
         }
     } else {
         let Some(Ok(len)) = spec.args.get(usize::from(arg.len_arg)).map(|arg| value(arg, &regs)) else {

@@ -9,11 +9,11 @@ use aya_ebpf::{
 use core::ffi::c_void;
 use sidecar_common::{
     Counters, EVENT_TEST_END, FNV_OFFSET, HISTOGRAM_BUCKETS, KIND_INTEGER, MAX_ARGS, NO_ARG, NO_HISTOGRAM,
-    RATE_ONE, SCOPE_TREE, STATUS_WORD_LEN, Spec, Status, bucket_of, fnv1a_step, keeps, mix,
+    RATE_ONE, SCOPE_TREE, Spec, Status, bucket_of, fnv1a_step, keeps, mix,
 };
 use sidecar_ebpf::{
     eval::{nanoseconds, value},
-    status::{classify, hash_word},
+    status::{WORD_BUFFER, classify, hash_word},
 };
 
 use super::{
@@ -62,8 +62,8 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
     aya_log_ebpf::debug!(ctx, "hit of spec {}", index);
 
     let regs = Probed::new(ctx.as_ptr());
-    let status = outcome(regs, spec, counters);
-    let Some(rate) = kept_at(regs, spec, status) else {
+    let status = outcome::<SLEEPABLE>(regs, spec, counters);
+    let Some(rate) = kept_at::<SLEEPABLE>(regs, spec, status) else {
         // SAFETY: see above.
         add(unsafe { &raw mut (*counters).sampled_out }, 1);
         return 0;
@@ -95,10 +95,10 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
 
 /// Counts the outcome and the duration, exactly, and gives the status number.
 #[inline(always)]
-fn outcome(regs: Probed, spec: &Spec, counters: *mut Counters) -> u8 {
+fn outcome<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, counters: *mut Counters) -> u8 {
     let mut status = Status::Unknown as u8;
     if spec.status_arg != NO_ARG {
-        status = read_status(regs, spec);
+        status = read_status::<SLEEPABLE>(regs, spec);
         if (status as usize) < Status::COUNT {
             // SAFETY: the index is in range; the pointer leads into an array map's value.
             add(unsafe { (&raw mut (*counters).statuses).cast::<u64>().add(status as usize) }, 1);
@@ -129,31 +129,24 @@ fn argument(spec: &Spec, position: u8) -> Option<&sidecar_common::ArgSpec> {
 }
 
 #[inline(always)]
-fn read_status(regs: Probed, spec: &Spec) -> u8 {
+fn read_status<const SLEEPABLE: bool>(regs: Probed, spec: &Spec) -> u8 {
     let Some(arg) = argument(spec, spec.status_arg) else { return 0 };
     let Ok(mut found) = value(arg, &regs) else { return 0 };
     let Some(table) = STATUS_TABLES.get(u32::from(spec.status_table)) else { return 0 };
     if arg.kind != KIND_INTEGER {
-        let mut word = [0u8; STATUS_WORD_LEN + 1];
-        // SAFETY: dst is this stack's array of the size given; the helper checks the source address.
-        let read = unsafe {
-            bpf_probe_read_user_str(
-                word.as_mut_ptr().cast(),
-                STATUS_WORD_LEN as u32 + 1,
-                found as *const c_void,
-            )
-        };
-        if read <= 0 {
+        let mut word = [0u8; WORD_BUFFER];
+        if !read_text::<SLEEPABLE, WORD_BUFFER>(&mut word, found) {
             return 0;
         }
-        found = hash_word(&word);
+        let Some(hash) = hash_word(&word) else { return 0 };
+        found = hash;
     }
     classify(table, found)
 }
 
 /// The threshold under which the hit is kept, or `None` if it is sampled out.
 #[inline(always)]
-fn kept_at(regs: Probed, spec: &Spec, status: u8) -> Option<u64> {
+fn kept_at<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, status: u8) -> Option<u64> {
     // What did not simply pass is never sampled out.
     if spec.event == EVENT_TEST_END && status != Status::Passed as u8 {
         return Some(RATE_ONE);
@@ -170,14 +163,34 @@ fn kept_at(regs: Probed, spec: &Spec, status: u8) -> Option<u64> {
         None => 0,
     };
     if key == 0 {
-        key = hashed_id(regs, spec);
+        key = hashed_id::<SLEEPABLE>(regs, spec);
     }
     keeps(key, threshold).then_some(threshold)
 }
 
+/// Reads a string, as much as there is room for; a program that may sleep makes its pages present first where they
+/// are not.
+#[inline(always)]
+fn read_text<const SLEEPABLE: bool, const LEN: usize>(text: &mut [u8; LEN], address: u64) -> bool {
+    let mut read = || {
+        // SAFETY: dst is this stack's array of the size given; the helper checks the source address.
+        unsafe {
+            bpf_probe_read_user_str(text.as_mut_ptr().cast(), LEN as u32, address as *const c_void) > 0
+        }
+    };
+    if read() {
+        return true;
+    }
+    if !SLEEPABLE {
+        return false;
+    }
+    fault_in(address, LEN as u64);
+    read()
+}
+
 /// A key for a hit that passes none (or 0, which is none): the hash of its test id; without one, chance.
 #[inline(never)]
-fn hashed_id(regs: Probed, spec: &Spec) -> u64 {
+fn hashed_id<const SLEEPABLE: bool>(regs: Probed, spec: &Spec) -> u64 {
     let mut hash = FNV_OFFSET ^ spec.seed;
     let (arg, found) = match argument(spec, spec.id_arg).map(|arg| (arg, value(arg, &regs))) {
         Some((arg, Ok(found))) if arg.kind == KIND_INTEGER || found != 0 => (arg, found),
@@ -188,11 +201,7 @@ fn hashed_id(regs: Probed, spec: &Spec) -> u64 {
         return mix(hash ^ found);
     }
     let mut text = [0u8; HASHED_ID];
-    // SAFETY: dst is this stack's array of the size given; the helper checks the source address.
-    let read = unsafe {
-        bpf_probe_read_user_str(text.as_mut_ptr().cast(), HASHED_ID as u32, found as *const c_void)
-    };
-    if read <= 0 {
+    if !read_text::<SLEEPABLE, HASHED_ID>(&mut text, found) {
         return hash;
     }
     let mut i = 0;

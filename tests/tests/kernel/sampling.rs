@@ -27,7 +27,7 @@ fn run(specs: [Spec; 2], word: impl Fn(u64) -> String) -> Result<[Vec<Record>; 2
     let [start, end] = specs;
     let _link = session.attach(&program, &[("start", start), ("end", end)])?;
     let mut running = program.start(&[])?;
-    let lines: Vec<String> = (0..TESTS)
+    let lines: Vec<String> = (1..=TESTS)
         .flat_map(|i| {
             let status = if fails(i) { Status::Failed } else { Status::Passed } as u8;
             let word = word(i);
@@ -61,7 +61,7 @@ fn tests(records: &[Record]) -> BTreeSet<u64> {
 /// What must hold of a run: starts that were kept end, failures end, and nothing else does.
 fn check(starts: &[Record], ends: &[Record]) {
     let kept = tests(starts);
-    let expected: BTreeSet<u64> = (0..TESTS).filter(|i| kept.contains(i) || fails(*i)).collect();
+    let expected: BTreeSet<u64> = (1..=TESTS).filter(|i| kept.contains(i) || fails(*i)).collect();
     assert_eq!(tests(ends), expected);
     assert!(starts.iter().all(|record| record.header.rate == TENTH));
     for end in ends {
@@ -73,7 +73,7 @@ fn check(starts: &[Record], ends: &[Record]) {
 pub(crate) fn keys() -> Result<()> {
     let [starts, ends] = run(specs(0, sidecar_common::NO_ARG, spec::integer(1)), |_| "0".to_owned())?;
     check(&starts, &ends);
-    assert_eq!(tests(&starts), (0..TESTS).filter(|&key| keeps(key, TENTH)).collect());
+    assert_eq!(tests(&starts), (1..=TESTS).filter(|&key| keeps(key, TENTH)).collect());
     Ok(())
 }
 
@@ -122,7 +122,7 @@ pub(crate) fn neither() -> Result<()> {
     let none = sidecar_common::NO_ARG;
     let [starts, ends] = run(specs(none, none, spec::integer(1)), |_| "0".to_owned())?;
     about_a_tenth(&starts);
-    assert!((0..TESTS).filter(|i| fails(*i)).all(|i| tests(&ends).contains(&i)), "failures are kept");
+    assert!((1..=TESTS).filter(|i| fails(*i)).all(|i| tests(&ends).contains(&i)), "failures are kept");
     Ok(())
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn changes() -> Result<()> {
     let mut expected = Vec::new();
     for (round, threshold) in (0..).zip([0, RATE_ONE, TENTH, 0, RATE_ONE]) {
         session.kernel.set_threshold(9, threshold)?;
-        let keys = (round * 100)..(round + 1) * 100;
+        let keys = (round * 100 + 1)..(round + 1) * 100;
         running.run(&keys.clone().map(|key| format!("hit {key}")).collect::<Vec<_>>())?;
         expected.extend(keys.filter(|&key| keeps(key, threshold)));
     }

@@ -79,9 +79,11 @@ pub(crate) fn hostile() -> Result<()> {
         ("long:1023", Arg::Bytes(x(1023))),
         ("long:1024", Arg::Cut(x(1023))),
         ("long:1048576", Arg::Cut(x(1023))),
-        // No NUL before the end of the mapping: behind the limit nobody looks, before it there is no string.
+        // No NUL before the end of the mapping: beyond one byte past the limit nobody looks, before it there is no
+        // string.
         ("open:2000", Arg::Cut(x(1023))),
-        ("open:1024", Arg::Cut(x(1023))),
+        ("open:1025", Arg::Cut(x(1023))),
+        ("open:1024", Arg::Fault),
         ("open:1023", Arg::Fault),
         ("open:100", Arg::Fault),
         ("open:1", Arg::Fault),
