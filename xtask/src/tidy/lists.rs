@@ -41,7 +41,10 @@ pub(crate) const SPAWN: &[(&str, &str)] = &[
     ),
     ("sidecar-agent/src/observe/drain.rs", "the data path's thread, which nothing else may hold up"),
     ("sidecar-agent/src/observe/watch.rs", "the thread that looks at programs that were executed"),
-    ("sidecar-agent/src/exec/mod.rs", "the life of `sidecar exec`: its tasks are started and joined here"),
+    (
+        "sidecar-agent/src/exec/holding.rs",
+        "the gate's questions are answered while the verb's own thread waits in the command's exec; joined here",
+    ),
     ("sidecar-agent/src/run/mod.rs", "the life of `sidecar run`: its tasks are started and joined here"),
     ("sidecar-agent/src/http/server.rs", "the control plane's own runtime and its connections, joined here"),
     (

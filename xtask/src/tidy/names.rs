@@ -33,18 +33,23 @@ pub(crate) fn agent(file: &File, source: &Source<'_>) -> Vec<Problem> {
     problems
 }
 
-/// Whether the word at a position starts a task or a thread. A child process's `.spawn()` has no argument.
+/// Whether the word at a position starts a task or a thread. A child process's `.spawn()` has no argument; a function of
+/// our own that is called so (`http::spawn(..)`) is judged by its body, where that stands.
 fn spawns(source: &Source<'_>, at: usize, word: &str) -> bool {
     match word {
         "spawn_blocking" | "spawn_local" | "spawn_on" => true,
         "spawn" => {
             let called = source.follows(at + 1, &[Kind::Mark('(')]);
             let with_argument = called && source.kind(at + 2) != Some(Kind::Mark(')'));
-            // `tokio::spawn` named without a call, for instance as an argument or in a `use`.
-            let named = at > 1
-                && source.kind(at - 1) == Some(Kind::Path)
-                && matches!(source.kind(at - 2), Some(Kind::Word("tokio" | "task" | "thread")));
-            with_argument || (named && !called)
+            match at.checked_sub(1).and_then(|before| source.kind(before)) {
+                Some(Kind::Word("fn")) => false,
+                Some(Kind::Path) => {
+                    let of = at.checked_sub(2).and_then(|before| source.kind(before));
+                    // Named without a call too, for instance as an argument or in a `use`.
+                    matches!(of, Some(Kind::Word("tokio" | "task" | "thread")))
+                }
+                _ => with_argument,
+            }
         }
         _ => false,
     }
@@ -153,10 +158,16 @@ mod tests {
             "Builder::new().spawn(f);",
         ] {
             assert_eq!(found("sinks/mod.rs", text), 1, "{text}");
-            assert_eq!(found("exec/mod.rs", text), 0, "{text}");
+            assert_eq!(found("run/mod.rs", text), 0, "{text}");
             assert_eq!(found("sinks/file_tests.rs", text), 0, "{text}");
         }
-        for text in ["Command::new(x).spawn()?;", "#[cfg(test)] mod tests { fn f() { thread::spawn(g); } }"] {
+        for text in [
+            "Command::new(x).spawn()?;",
+            "http::spawn(listener, state)?;",
+            "pub fn spawn(argv: &[OsString]) -> Child {}",
+            "use super::http::spawn;",
+            "#[cfg(test)] mod tests { fn f() { thread::spawn(g); } }",
+        ] {
             assert_eq!(found("sinks/mod.rs", text), 0, "{text}");
         }
     }
