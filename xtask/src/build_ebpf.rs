@@ -64,7 +64,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let toolchain = match Toolchain::find(wanted) {
         Ok(toolchain) => toolchain,
         Err(_) if args.install => {
-            toolchain::install()?;
+            toolchain::install(wanted)?;
             Toolchain::find(wanted)?
         }
         Err(error) => return Err(error.context("`cargo xtask build-ebpf --install` installs it")),
@@ -124,7 +124,7 @@ fn build(toolchain: &Toolchain, features: &[String]) -> Result<Vec<u8>> {
     let mut flags = vec![
         // aya-ebpf's choice of pt_regs layout. The programs use none of it: registers come from the specs.
         "--cfg=bpf_target_arch=\"x86_64\"".to_owned(),
-        "-Clinker=bpf-linker".to_owned(),
+        format!("-Clinker={}", toolchain.linker.display()),
         "-Ctarget-cpu=v3".to_owned(),
         "-Clink-arg=--btf".to_owned(),
         format!("--remap-path-prefix={}=.", root.display()),
@@ -153,6 +153,9 @@ fn build(toolchain: &Toolchain, features: &[String]) -> Result<Vec<u8>> {
         ])
         .args(["--target", "bpfel-unknown-none", "-Z", "build-std=core", "--target-dir"])
         .arg(&target);
+    if let Some(libraries) = &toolchain.libraries {
+        command.env("LD_LIBRARY_PATH", libraries);
+    }
     for feature in features {
         command.args(["--features", feature]);
     }

@@ -174,9 +174,7 @@ fn kept_at<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, status: u8) -> Opti
 fn read_text<const SLEEPABLE: bool, const LEN: usize>(text: &mut [u8; LEN], address: u64) -> bool {
     let mut read = || {
         // SAFETY: dst is this stack's array of the size given; the helper checks the source address.
-        unsafe {
-            bpf_probe_read_user_str(text.as_mut_ptr().cast(), LEN as u32, address as *const c_void) > 0
-        }
+        unsafe { bpf_probe_read_user_str(text.as_mut_ptr().cast(), LEN as u32, address as *const c_void) > 0 }
     };
     if read() {
         return true;
