@@ -12,7 +12,7 @@ pub const READER_LINGERING: u64 = 1;
 /// The reader sleeps until something comes: wake it for the next record.
 pub const READER_IDLE: u64 = 2;
 
-/// Switches for all programs. 48 bytes.
+/// Switches for all programs. Only the agent writes them. 40 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Control {
@@ -32,24 +32,38 @@ pub struct Control {
     pub signal_live: u32,
     /// 1: the exit tracepoint writes records.
     pub exit_records: u32,
-    /// Execs, exits and forks that found no room: in the ring, or in the map `TREE`.
-    pub process_lost: u64,
-    /// Zero.
-    pub reserved: u64,
+    /// 1: starts that are sampled out are held until their test's end is known.
+    pub hold_starts: u32,
+    /// 1: records go without the arguments in [`crate::Spec::payload_args`].
+    pub drop_payloads: u32,
 }
 
-/// Sampling of one signal. 16 bytes.
+/// Sampling of one signal, as the agent wants it. The kernel programs only read it. 64 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SignalState {
     /// Keep a test whose mixed key is below this ([`crate::keeps`]); [`crate::RATE_ONE`] keeps all.
     pub threshold: u64,
+    /// The threshold while anomalies boost the signal.
+    pub boosted: u64,
+    /// The threshold until `forced_until_ns`, for a boost that somebody asked for.
+    pub forced: u64,
+    /// CLOCK_MONOTONIC in nanoseconds; 0: nobody asked.
+    pub forced_until_ns: u64,
+    /// Anomalies within this time boost the signal, in nanoseconds.
+    pub anomaly_window_ns: u64,
+    /// How long a boost lasts, in nanoseconds.
+    pub boost_duration_ns: u64,
+    /// How many anomalies: 1 to [`crate::MAX_ANOMALIES`]; 0: anomalies boost nothing.
+    pub anomaly_threshold: u32,
+    /// Most boosts that begin within an hour: up to [`crate::MAX_ANOMALIES`].
+    pub boosts_per_hour: u32,
     /// Zero.
     pub reserved: u64,
 }
 
-const _: () = assert!(size_of::<Control>() == 48);
-const _: () = assert!(size_of::<SignalState>() == 16);
+const _: () = assert!(size_of::<Control>() == 40);
+const _: () = assert!(size_of::<SignalState>() == 64);
 
 #[cfg(feature = "user")]
 mod pod {

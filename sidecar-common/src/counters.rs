@@ -2,7 +2,8 @@
 
 use crate::Status;
 
-/// Counters of one spec. `hits = kept + sampled_out + lost + disabled`. 160 bytes.
+/// Counters of one spec. `hits = kept + sampled_out + lost + disabled`; the ring has `kept + recalled` records of
+/// them. 176 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -26,8 +27,14 @@ pub struct Counters {
     pub bytes: u64,
     /// Outcomes by [`Status`] number; only of specs with a status argument.
     pub statuses: [u64; Status::COUNT],
+    /// Starts that were sampled out and whose record was sent after all, because their test's end was kept.
+    pub recalled: u64,
+    /// Starts that were to be sent after all and found no room in the ring.
+    pub recall_lost: u64,
+    /// Starts that were sampled out and held until their test's end.
+    pub held: u64,
     /// Zero.
-    pub reserved: [u64; 2],
+    pub reserved: u64,
 }
 
 /// Number of buckets of a [`Histogram`].
@@ -93,7 +100,7 @@ pub const fn bucket_of(ns: u64) -> usize {
     bits + v as usize
 }
 
-const _: () = assert!(size_of::<Counters>() == 160);
+const _: () = assert!(size_of::<Counters>() == 176);
 const _: () = assert!(size_of::<Histogram>() == 8 * (1 + HISTOGRAM_BUCKETS));
 
 #[cfg(feature = "user")]

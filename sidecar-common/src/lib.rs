@@ -5,16 +5,20 @@
 //! Imports `core` only (and `aya::Pod` under the feature `user`).
 #![cfg_attr(not(feature = "user"), no_std)]
 
+mod boost;
 mod control;
 mod counters;
+mod held;
 mod record;
 mod spec;
 mod status;
 
+pub use boost::{BoostState, HOUR_NS, MAX_ANOMALIES};
 pub use control::{
     Control, READER_AWAKE, READER_IDLE, READER_LINGERING, SCOPE_NODE, SCOPE_TREE, SignalState,
 };
 pub use counters::{Counters, HISTOGRAM_BUCKETS, Histogram, bucket_bound_ns, bucket_of};
+pub use held::{HELD_BYTES, HELD_STRING, HeldKey, HeldStart, MAX_HELD};
 pub use record::{
     RECORD_CLASSES, RECORD_EXEC, RECORD_EXIT, RECORD_HIT, RecordHeader, STRING_LIMITS, VALUE_LEN, padded,
 };
@@ -26,7 +30,7 @@ pub use spec::{
 pub use status::Status;
 
 /// Version of this ABI. The agent refuses a BPF object whose `ABI_VERSION` map value differs.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Most arguments that one site can have (the stapsdt limit).
 pub const MAX_ARGS: usize = 12;
@@ -68,7 +72,7 @@ pub const fn fnv1a(bytes: &[u8]) -> u64 {
     hash
 }
 
-/// Longest status word, in bytes without NUL, that the kernel programs hash; a longer one is unknown.
+/// Longest status word or signal name, in bytes without NUL, that the kernel programs hash; a longer one is unknown.
 pub const STATUS_WORD_LEN: usize = 31;
 
 /// Spreads a key over all 64 bits (the finalizer of MurmurHash3), so that consecutive keys sample evenly.

@@ -2,8 +2,8 @@
 //!
 //! Each argument takes 8 bytes: an integer's value (sign- or zero-extended to 64 bits), or the length of
 //! the bytes that follow. A string's bytes come without their NUL and are padded with anything to a
-//! multiple of 8. An argument whose bit is set in `unread` or `faults` has its 8 bytes (zero) and no
-//! bytes behind them.
+//! multiple of 8. An argument whose bit is set in `unread`, `faults` or `dropped` has its 8 bytes (zero) and
+//! no bytes behind them.
 
 /// A hit of a probe.
 pub const RECORD_HIT: u16 = 1;
@@ -20,7 +20,7 @@ pub const RECORD_CLASSES: [u32; 3] = [512, 4096, 16384];
 /// Longest string that a class holds before the next class is tried.
 pub const STRING_LIMITS: [u32; 3] = [160, 1024, 1024];
 
-/// What each record begins with. 72 bytes.
+/// What each record begins with. 80 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecordHeader {
@@ -54,6 +54,10 @@ pub struct RecordHeader {
     pub truncated: u16,
     /// Bit i: argument i is NULL, or its place is not understood.
     pub unread: u16,
+    /// Bit i: argument i is a payload that was left out to stay inside the agent's budget.
+    pub dropped: u16,
+    /// Zero.
+    pub reserved: [u16; 3],
     /// Name of the thread, padded with NUL.
     pub comm: [u8; 16],
 }
@@ -63,7 +67,7 @@ impl RecordHeader {
     pub const LEN: u32 = size_of::<Self>() as u32;
 }
 
-const _: () = assert!(size_of::<RecordHeader>() == 72);
+const _: () = assert!(size_of::<RecordHeader>() == 80);
 
 /// `len` rounded up to a multiple of 8.
 #[inline(always)]

@@ -89,8 +89,10 @@ pub struct Spec {
     pub status_table: u8,
     /// Position of the duration, or `NO_ARG`.
     pub duration_arg: u8,
-    /// Zero.
-    pub reserved: [u8; 3],
+    /// Position of the name of the signal that an anomaly is about, or `NO_ARG`.
+    pub signal_arg: u8,
+    /// Bit i: argument i is a payload, which records can go without.
+    pub payload_args: u16,
     /// Index of the duration histogram, or `NO_HISTOGRAM`.
     pub histogram: u32,
     /// The duration argument times this is nanoseconds (1 for ns, 1000 for us, ...).
@@ -118,7 +120,8 @@ impl Default for Spec {
             status_arg: NO_ARG,
             status_table: 0,
             duration_arg: NO_ARG,
-            reserved: [0; 3],
+            signal_arg: NO_ARG,
+            payload_args: 0,
             histogram: NO_HISTOGRAM,
             duration_unit_ns: 1,
             generation: 0,

@@ -2,9 +2,11 @@
 
 use aya_ebpf::{
     macros::map,
-    maps::{Array, HashMap, RingBuf},
+    maps::{Array, HashMap, LruHashMap, RingBuf},
 };
-use sidecar_common::{Control, Counters, Histogram, MAX_SIGNALS, SignalState, Spec, StatusTable};
+use sidecar_common::{
+    BoostState, Control, Counters, HeldKey, HeldStart, Histogram, MAX_SIGNALS, SignalState, Spec, StatusTable,
+};
 
 /// Kept records on their way to the agent.
 #[map]
@@ -30,9 +32,33 @@ pub static STATUS_TABLES: Array<StatusTable> = Array::with_max_entries(256, 0);
 #[map]
 pub static SIGNALS: Array<SignalState> = Array::with_max_entries(MAX_SIGNALS as u32, 0);
 
+/// Anomalies and boosts, by `Spec::signal`. Only the programs write it.
+#[map]
+pub static BOOSTS: Array<BoostState> = Array::with_max_entries(MAX_SIGNALS as u32, 0);
+
+/// Signals by the hash of their name, for the marker that reports an anomaly of one.
+#[map]
+pub static SIGNAL_NAMES: HashMap<u64, u32> = HashMap::with_max_entries(MAX_SIGNALS as u32, 0);
+
+/// Durations in nanoseconds above which a test's end is an anomaly, by spec; 0: none is known yet.
+#[map]
+pub static SLOW_LIMITS: Array<u64> = Array::with_max_entries(64, 0);
+
+/// Starts of tests that were sampled out, until the test's end.
+#[map]
+pub static HELD: LruHashMap<HeldKey, HeldStart> = LruHashMap::with_max_entries(64, 0);
+
+/// A held start that is all zero: a new element of `HELD` begins as this, because the stack has no room for one.
+#[map]
+pub static BLANK: Array<HeldStart> = Array::with_max_entries(1, 0);
+
 /// Switches for all programs.
 #[map]
 pub static CONTROL: Array<Control> = Array::with_max_entries(1, 0);
+
+/// Execs, exits and forks that found no room: in the ring, or in `TREE`.
+#[map]
+pub static PROCESS_LOST: Array<u64> = Array::with_max_entries(1, 0);
 
 /// How the reader sleeps: one of the `READER_` constants. Apart from `CONTROL` because it is written often.
 #[map]

@@ -10,11 +10,12 @@ use aya::{
     EbpfLoader,
     maps::{Array, Map, MapData, RingBuf},
 };
-use sidecar_common::{Control, Counters, Histogram, SCOPE_NODE, SCOPE_TREE, SignalState, Spec, StatusTable};
+use sidecar_common::{Control, Counters, Histogram, SCOPE_NODE, SCOPE_TREE, Spec, StatusTable};
 
 use super::{
     BpfError, Features, Link, LoadOptions, Object, ProgramStats, RingReader, Scope, Site, Tree, btf,
     programs::{Programs, load_probe},
+    sampling::Sampling,
     sys,
 };
 
@@ -26,8 +27,9 @@ pub struct Kernel {
     counters: Array<MapData, Counters>,
     histograms: Array<MapData, Histogram>,
     status_tables: Array<MapData, StatusTable>,
-    signals: Array<MapData, SignalState>,
+    pub(super) sampling: Sampling,
     control: Array<MapData, Control>,
+    process_lost: Array<MapData, u64>,
     tree: Option<Tree>,
     reader: Option<RingReader>,
 }
@@ -51,13 +53,15 @@ impl ProbePoint {
 
 fn descriptor(map: &Map) -> i32 {
     match map {
-        Map::Array(data) | Map::HashMap(data) | Map::RingBuf(data) => data.fd().as_fd().as_raw_fd(),
+        Map::Array(data) | Map::HashMap(data) | Map::LruHashMap(data) | Map::RingBuf(data) => {
+            data.fd().as_fd().as_raw_fd()
+        }
         // The object holds no other kinds; an unresolved map would be refused at relocation by its name.
         _ => -1,
     }
 }
 
-fn map_error(map: &'static str) -> impl Fn(aya::maps::MapError) -> BpfError {
+pub(super) fn map_error(map: &'static str) -> impl Fn(aya::maps::MapError) -> BpfError {
     move |error| BpfError::Map { map, reason: error.to_string() }
 }
 
@@ -94,6 +98,8 @@ impl Kernel {
             .map_max_entries("SPECS", options.max_specs)
             .map_max_entries("COUNTERS", options.max_specs)
             .map_max_entries("HISTOGRAMS", options.max_histograms)
+            .map_max_entries("SLOW_LIMITS", options.max_specs)
+            .map_max_entries("HELD", options.max_held)
             .map_max_entries("TREE", options.max_processes)
             .load(object.bytes())
             .map_err(|error| load_error(&error))?;
@@ -121,7 +127,7 @@ impl Kernel {
         let mut tracepoints = Vec::new();
         let tree = if options.scope == Scope::Tree {
             let identify = programs.load("identify", sys::ProgramType::RawTracepoint, 0, 0)?;
-            let own = sys::test_run(identify.as_fd())
+            let own = sys::test_run(identify.as_fd(), &[])
                 .map_err(|source| BpfError::of("running a program once (BPF_PROG_TEST_RUN)", source))?;
             tree.insert(own)?;
             switches.scope = SCOPE_TREE;
@@ -153,7 +159,8 @@ impl Kernel {
             counters: Array::try_from(take("COUNTERS")?).map_err(map_error("COUNTERS"))?,
             histograms: Array::try_from(take("HISTOGRAMS")?).map_err(map_error("HISTOGRAMS"))?,
             status_tables: Array::try_from(take("STATUS_TABLES")?).map_err(map_error("STATUS_TABLES"))?,
-            signals: Array::try_from(take("SIGNALS")?).map_err(map_error("SIGNALS"))?,
+            sampling: Sampling::new(&programs, &mut take)?,
+            process_lost: Array::try_from(take("PROCESS_LOST")?).map_err(map_error("PROCESS_LOST"))?,
             control,
             tree,
             reader: Some(RingReader::new(ring, state)),
@@ -207,23 +214,27 @@ impl Kernel {
         self.status_tables.set(index.into(), table, 0).map_err(map_error("STATUS_TABLES"))
     }
 
-    /// Sets a signal's sampling threshold (see [`sidecar_common::RATE_ONE`]). The next hit obeys it.
-    ///
-    /// # Errors
-    /// When the index is out of range.
-    pub fn set_threshold(&mut self, signal: u8, threshold: u64) -> Result<(), BpfError> {
-        let state = SignalState { threshold, ..SignalState::default() };
-        self.signals.set(signal.into(), state, 0).map_err(map_error("SIGNALS"))
-    }
-
     /// Turns all probes on or off; off, hits count as disabled.
     ///
     /// # Errors
     /// When the map can't be written.
     pub fn set_enabled(&mut self, enabled: bool) -> Result<(), BpfError> {
+        self.switch(|control| control.enabled = enabled.into())
+    }
+
+    /// Changes the switches. The programs only read them, so nothing is overwritten that they count.
+    pub(super) fn switch(&mut self, change: impl FnOnce(&mut Control)) -> Result<(), BpfError> {
         let mut control = self.control()?;
-        control.enabled = enabled.into();
+        change(&mut control);
         self.control.set(0, control, 0).map_err(map_error("CONTROL"))
+    }
+
+    /// Execs, exits and forks that found no room.
+    ///
+    /// # Errors
+    /// When the map can't be read.
+    pub fn process_lost(&self) -> Result<u64, BpfError> {
+        self.process_lost.get(&0, 0).map_err(map_error("PROCESS_LOST"))
     }
 
     /// The switches as they are.

@@ -11,6 +11,7 @@ mod object;
 mod options;
 mod programs;
 mod reader;
+mod sampling;
 mod stats;
 mod sys;
 mod tree;

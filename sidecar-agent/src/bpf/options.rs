@@ -22,6 +22,8 @@ pub struct LoadOptions {
     pub max_histograms: u32,
     /// Number of processes that a tree holds.
     pub max_processes: u32,
+    /// Number of starts that are held until their test's end.
+    pub max_held: u32,
     /// Which processes are watched.
     pub scope: Scope,
     /// Write a record for each exec of a watched process.
@@ -43,6 +45,7 @@ impl Default for LoadOptions {
             max_specs: 4096,
             max_histograms: 256,
             max_processes: 65_536,
+            max_held: sidecar_common::MAX_HELD,
             scope: Scope::Node,
             exec_records: false,
             exit_records: false,

@@ -238,9 +238,14 @@ struct TestRun {
     cpu: u32,
 }
 
-/// Runs a raw tracepoint program once, in this thread, and gives what it returned.
-pub(super) fn test_run(program: BorrowedFd<'_>) -> io::Result<u32> {
-    let mut attr = TestRun { prog_fd: program.as_raw_fd() as u32, ..TestRun::default() };
+/// Runs a raw tracepoint program once, in this thread, with these words as its context, and gives what it returned.
+pub(super) fn test_run(program: BorrowedFd<'_>, context: &[u64]) -> io::Result<u32> {
+    let mut attr = TestRun {
+        prog_fd: program.as_raw_fd() as u32,
+        ctx_size_in: size_of_val(context) as u32,
+        ctx_in: if context.is_empty() { 0 } else { context.as_ptr() as u64 },
+        ..TestRun::default()
+    };
     bpf(BPF_PROG_TEST_RUN, &mut attr)?;
     Ok(attr.retval)
 }

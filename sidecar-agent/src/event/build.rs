@@ -119,6 +119,7 @@ impl Parts {
         }
         match value {
             Value::Fault => return self.lacks(arg, "fault"),
+            Value::Dropped => return self.lacks(arg, "dropped"),
             // An integer is never NULL, so its place is what is not understood.
             Value::Unread if unreadable || arg.kind == ArgKind::Integer => return self.lacks(arg, "unread"),
             Value::Unread => return,
@@ -192,6 +193,10 @@ impl Parts {
             Value::Unread => return,
             Value::Fault => {
                 self.missing.insert(name.to_owned(), Json::from("fault"));
+                return;
+            }
+            Value::Dropped => {
+                self.missing.insert(name.to_owned(), Json::from("dropped"));
                 return;
             }
         };
@@ -288,7 +293,7 @@ fn rate(threshold: u64) -> f64 {
 fn integer(value: &Value) -> Option<u64> {
     match value {
         Value::Integer(value) => Some(*value),
-        Value::Bytes(_) | Value::Unread | Value::Fault => None,
+        Value::Bytes(_) | Value::Unread | Value::Fault | Value::Dropped => None,
     }
 }
 
@@ -299,7 +304,7 @@ fn text(value: &Value, arg: &ArgMapping) -> Option<String> {
         Value::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
         Value::Integer(value) if arg.signed == Some(false) => Some(value.to_string()),
         Value::Integer(value) => Some(value.cast_signed().to_string()),
-        Value::Unread | Value::Fault => None,
+        Value::Unread | Value::Fault | Value::Dropped => None,
     }
 }
 

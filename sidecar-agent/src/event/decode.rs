@@ -16,6 +16,8 @@ pub enum Value {
     Unread,
     /// The program's memory could not be read.
     Fault,
+    /// A payload that was left out to stay inside the agent's budget.
+    Dropped,
 }
 
 /// A record, parsed.
@@ -109,6 +111,8 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
             Value::Unread
         } else if bit(header.faults) {
             Value::Fault
+        } else if bit(header.dropped) {
+            Value::Dropped
         } else if bit(header.strings) {
             let len = u32::try_from(value).ok().filter(|len| *len <= MAX_STRING);
             let len = len.ok_or(DecodeError::TooLong { arg, len: value })?;
@@ -150,6 +154,11 @@ fn header(bytes: &[u8]) -> Option<RecordHeader> {
         faults: u16::from_ne_bytes(take(at)?),
         truncated: u16::from_ne_bytes(take(at)?),
         unread: u16::from_ne_bytes(take(at)?),
+        dropped: u16::from_ne_bytes(take(at)?),
+        reserved: {
+            take::<6>(at)?;
+            [0; 3]
+        },
         comm: take(at)?,
     })
 }

@@ -136,13 +136,13 @@ fn every_truncation_is_an_error() {
     let bytes = encode(header_of(RECORD_HIT), &some_args());
     for len in 0..bytes.len() {
         let cut = decode(&bytes[..len]);
-        if len < 72 {
-            assert_eq!(cut, Err(DecodeError::NoHeader { has: len, wants: 72 }));
+        if len < 80 {
+            assert_eq!(cut, Err(DecodeError::NoHeader { has: len, wants: 80 }));
         } else {
             assert_eq!(cut, Err(DecodeError::Length { says: bytes.len() as u32, has: len }));
         }
         // The same with a header that admits it.
-        if (72..bytes.len()).contains(&len) {
+        if (80..bytes.len()).contains(&len) {
             let admitted = patched(&bytes[..len], 0, &(len as u32).to_ne_bytes());
             assert!(matches!(decode(&admitted), Err(DecodeError::Cut { .. })), "{len}");
         }
@@ -166,10 +166,10 @@ fn bad_lengths_kinds_and_counts_are_errors() {
     assert_eq!(decode(&patched(&bytes, 6, &[13])), Err(DecodeError::Args { kind: RECORD_HIT, argc: 13 }));
     assert_eq!(decode(&patched(&bytes, 6, &[2])), Err(DecodeError::Cut { arg: 1 }));
     assert_eq!(decode(&patched(&bytes, 6, &[0])), Err(DecodeError::Trailing(16)));
-    assert_eq!(decode(&patched(&bytes, 72, &9u64.to_ne_bytes())), Err(DecodeError::Cut { arg: 0 }));
+    assert_eq!(decode(&patched(&bytes, 80, &9u64.to_ne_bytes())), Err(DecodeError::Cut { arg: 0 }));
     for len in [1025, u64::from(u32::MAX) + 4, u64::MAX] {
         assert_eq!(
-            decode(&patched(&bytes, 72, &len.to_ne_bytes())),
+            decode(&patched(&bytes, 80, &len.to_ne_bytes())),
             Err(DecodeError::TooLong { arg: 0, len })
         );
     }

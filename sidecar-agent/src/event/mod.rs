@@ -18,7 +18,7 @@ pub use json::write_line;
 pub use time::rfc3339;
 
 /// Key in [`Event::data`] of the arguments that have no value although they should: name and reason (`fault`:
-/// the program's memory could not be read; `unread`: the note's text is not understood; `out of range`;
+/// the program's memory could not be read; `dropped`: a payload left out to stay inside the agent's budget; `unread`: the note's text is not understood; `out of range`;
 /// `absent`: the site has fewer arguments than the mapping).
 pub const MISSING: &str = "_missing";
 /// Key in [`Event::data`] of the names of arguments that were cut at the string limit.

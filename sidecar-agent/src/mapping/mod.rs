@@ -147,6 +147,28 @@ impl Role {
         }
     }
 
+    /// Whether an event can go without it when the agent has to save: it tells neither which test it is about nor
+    /// what came of it.
+    #[must_use]
+    pub const fn is_payload(self) -> bool {
+        match self {
+            Self::Data | Self::Json | Self::Plain => true,
+            Self::Key
+            | Self::TestId
+            | Self::TestName
+            | Self::AttemptId
+            | Self::RunId
+            | Self::Suite
+            | Self::Attempt
+            | Self::Status
+            | Self::Duration(_)
+            | Self::Message
+            | Self::EventType
+            | Self::Signal
+            | Self::Ignore => false,
+        }
+    }
+
     /// Whether a mapping may have several arguments of this role.
     #[must_use]
     pub const fn repeats(self) -> bool {

@@ -17,6 +17,9 @@ pub(super) fn add(to: &mut Counters, from: &Counters) {
         truncated,
         bytes,
         statuses,
+        recalled,
+        recall_lost,
+        held,
         reserved: _,
     } = from;
     to.hits += hits;
@@ -28,6 +31,9 @@ pub(super) fn add(to: &mut Counters, from: &Counters) {
     to.read_faults += read_faults;
     to.truncated += truncated;
     to.bytes += bytes;
+    to.recalled += recalled;
+    to.recall_lost += recall_lost;
+    to.held += held;
     for (to, from) in to.statuses.iter_mut().zip(statuses) {
         *to += from;
     }
@@ -66,13 +72,17 @@ mod tests {
             truncated: 8,
             bytes: 9,
             statuses: [1, 2, 3, 4, 5, 6, 7, 8, 9],
-            reserved: [0; 2],
+            recalled: 10,
+            recall_lost: 11,
+            held: 12,
+            reserved: 0,
         };
         let mut retired = Retired::default();
         retired.fold("p", "m", &one);
         retired.fold("p", "m", &one);
         let total = retired.get("p", "m");
         assert_eq!((total.hits, total.bytes, total.statuses[8]), (2, 18, 18));
+        assert_eq!((total.recalled, total.recall_lost, total.held), (20, 22, 24));
         assert_eq!(retired.get("p", "other"), Counters::default());
     }
 }

@@ -249,7 +249,7 @@ impl Shared {
             sites,
             wakeups: Tallies::read(&self.tallies.wakeups),
             programs: kernel.probe_stats().unwrap_or_default(),
-            process_lost: kernel.control().map(|control| control.process_lost).unwrap_or_default(),
+            process_lost: kernel.process_lost().unwrap_or_default(),
         }
     }
 }

@@ -78,8 +78,7 @@ impl Shared {
                 ("malformed", Tallies::read(&tallies.malformed)),
                 ("unknown_spec", Tallies::read(&tallies.unknown_spec)),
             ],
-            process_lost: kernel.control().map(|control| control.process_lost).unwrap_or_default()
-                + Tallies::read(&tallies.execs_missed),
+            process_lost: kernel.process_lost().unwrap_or_default() + Tallies::read(&tallies.execs_missed),
             queue,
             sinks: Vec::new(),
             errors: Vec::new(),

@@ -131,6 +131,9 @@ fn roles(spec: &mut Spec, mapping: &Mapping, slots: &Slots) {
     for (position, arg) in mapping.args.iter().enumerate().take(usize::from(spec.argc)) {
         let at = position as u8;
         let is_integer = arg.kind == ArgKind::Integer;
+        if arg.role.is_payload() && !is_integer {
+            spec.payload_args |= 1 << position;
+        }
         if spec.args[position].location == LOC_UNREAD {
             continue;
         }
@@ -139,6 +142,9 @@ fn roles(spec: &mut Spec, mapping: &Mapping, slots: &Slots) {
             // A key that is text is hashed, as a test id is.
             Role::Key => first(&mut key_text, at),
             Role::Status => first(&mut spec.status_arg, at),
+            Role::Signal if mapping.event == EventKind::Anomaly && !is_integer => {
+                first(&mut spec.signal_arg, at);
+            }
             Role::Duration(unit) if is_integer && spec.duration_arg == NO_ARG => {
                 spec.duration_arg = at;
                 spec.duration_unit_ns = unit.nanoseconds();

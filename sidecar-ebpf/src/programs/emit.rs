@@ -11,7 +11,7 @@ use sidecar_common::{
 };
 use sidecar_ebpf::eval::{Missing, value};
 
-use super::{add, header, memory::Probed, wake::submit_flags};
+use super::{header, lose_process, memory::Probed, wake::submit_flags};
 use crate::maps::RECORDS;
 
 /// What came of an attempt to build a record: one of the constants, or [`FAULTED`] plus a bit for each argument
@@ -35,6 +35,8 @@ pub struct Hit {
     pub status: u8,
     /// The threshold under which it is kept.
     pub rate: u64,
+    /// Its payloads are left out.
+    pub drop_payloads: bool,
     /// Number of arguments that faulted.
     pub faults: u32,
     /// Number of strings that were cut.
@@ -82,6 +84,19 @@ impl Head {
     }
 
     #[inline(always)]
+    fn leave_out(self, bit: u16) {
+        // SAFETY: as above.
+        Self::mark(unsafe { &raw mut (*self.0).dropped }, bit);
+    }
+
+    /// The record has no more arguments than `argc`.
+    #[inline(always)]
+    fn end_at(self, argc: u8) {
+        // SAFETY: as above.
+        unsafe { (&raw mut (*self.0).argc).write_volatile(argc) };
+    }
+
+    #[inline(always)]
     fn position(self) -> u64 {
         // SAFETY: as above.
         u64::from(unsafe { (&raw const (*self.0).len).read_volatile() })
@@ -101,6 +116,10 @@ struct Attempt<'a> {
     regs: Probed,
     spec: &'a Spec,
     record: *mut u8,
+    /// Bit i: argument i is left out.
+    drop: u16,
+    /// There is no larger class: cut what does not fit.
+    last: bool,
     too_small: bool,
 }
 
@@ -115,7 +134,11 @@ fn step<const SIZE: usize, const LIMIT: u64>(i: u64, attempt: &mut Attempt<'_>) 
     let Some(arg) = spec.args.get(i as usize) else { return 1 };
     let position = head.position();
     if position > SIZE as u64 - 8 - LIMIT - PAST {
-        attempt.too_small = true;
+        if attempt.last {
+            head.end_at(i as u8);
+        } else {
+            attempt.too_small = true;
+        }
         return 1;
     }
     // SAFETY: 8 bytes and LIMIT + PAST bytes of text lie inside the reservation from here on.
@@ -123,6 +146,12 @@ fn step<const SIZE: usize, const LIMIT: u64>(i: u64, attempt: &mut Attempt<'_>) 
     head.advance(8);
     let bit = 1u16 << i;
     let mut word = 0u64;
+    if attempt.drop & bit != 0 {
+        head.leave_out(bit);
+        // SAFETY: see slot; positions are multiples of 8 and reservations are 8-aligned.
+        unsafe { slot.cast::<u64>().write(word) };
+        return 0;
+    }
     match value(arg, &regs) {
         Ok(found) if arg.kind == KIND_INTEGER => word = found,
         Ok(0) => {
@@ -133,7 +162,7 @@ fn step<const SIZE: usize, const LIMIT: u64>(i: u64, attempt: &mut Attempt<'_>) 
             head.string(bit);
             // SAFETY: see slot.
             let text = unsafe { slot.add(8) };
-            match copy::<LIMIT>(regs, spec, arg, address, text) {
+            match copy::<LIMIT>(regs, spec, arg, address, text, attempt.last) {
                 Copied::Whole(len) => word = len,
                 Copied::Cut(len) => {
                     word = len;
@@ -161,6 +190,41 @@ extern "C" fn step_in_loop<const SIZE: usize, const LIMIT: u64>(i: u32, attempt:
     step::<SIZE, LIMIT>(u64::from(i), unsafe { &mut *attempt.cast::<Attempt<'_>>() })
 }
 
+/// Builds a record at `record`, where there are `SIZE` bytes, with strings of up to `LIMIT` bytes. Whether it fits;
+/// where `last` says that there is no larger class, what does not fit is cut.
+#[inline(always)]
+pub fn build<const SIZE: usize, const LIMIT: u64>(
+    regs: Probed,
+    spec: &Spec,
+    hit: &Hit,
+    record: *mut u8,
+    last: bool,
+) -> bool {
+    // SAFETY: there is room for the header, 8-aligned.
+    unsafe {
+        record.cast::<RecordHeader>().write(RecordHeader {
+            argc: spec.argc,
+            status: hit.status,
+            spec: hit.spec,
+            generation: spec.generation,
+            rate: hit.rate,
+            ..header(RECORD_HIT)
+        });
+    }
+    let drop = if hit.drop_payloads { spec.payload_args } else { 0 };
+    let mut attempt = Attempt { regs, spec, record, drop, last, too_small: false };
+    // SAFETY: the callback has the signature that bpf_loop asks for, and attempt outlives the call.
+    unsafe {
+        bpf_loop(
+            u32::from(spec.argc),
+            step_in_loop::<SIZE, LIMIT> as *mut c_void,
+            (&raw mut attempt).cast(),
+            0,
+        );
+    }
+    !attempt.too_small
+}
+
 /// Builds and submits the record of a hit, in `SIZE` ring bytes with strings of up to `LIMIT` bytes. A
 /// subprogram of its own, for the sake of the 512 bytes of stack.
 #[inline(never)]
@@ -174,28 +238,8 @@ fn emit<const SIZE: usize, const LIMIT: u64>(
     let Some(mut entry) = RECORDS.reserve_bytes(SIZE, 0) else { return LOST };
     let record = entry.as_mut_ptr();
     let head = Head(record.cast());
-    // SAFETY: the reservation begins with room for the header, 8-aligned.
-    unsafe {
-        head.0.write(RecordHeader {
-            argc: spec.argc,
-            status: hit.status,
-            spec: hit.spec,
-            generation: spec.generation,
-            rate: hit.rate,
-            ..header(RECORD_HIT)
-        });
-    }
-    let mut attempt = Attempt { regs, spec, record, too_small: false };
-    // SAFETY: the callback has the signature that bpf_loop asks for, and attempt outlives the call.
-    unsafe {
-        bpf_loop(
-            u32::from(spec.argc),
-            step_in_loop::<SIZE, LIMIT> as *mut c_void,
-            (&raw mut attempt).cast(),
-            0,
-        );
-    }
-    if attempt.too_small {
+    let fits = build::<SIZE, LIMIT>(regs, spec, hit, record, false);
+    if !fits {
         entry.discard(u64::from(BPF_RB_NO_WAKEUP));
         return TOO_SMALL;
     }
@@ -231,9 +275,17 @@ enum Copied {
 
 /// Copies what `address` points to behind the argument's slot: `text` has room for `LIMIT + PAST` bytes.
 #[inline(always)]
-fn copy<const LIMIT: u64>(regs: Probed, spec: &Spec, arg: &ArgSpec, address: u64, text: *mut u8) -> Copied {
+fn copy<const LIMIT: u64>(
+    regs: Probed,
+    spec: &Spec,
+    arg: &ArgSpec,
+    address: u64,
+    text: *mut u8,
+    last: bool,
+) -> Copied {
     let most = u64::from(spec.max_string);
     let limit = if most > LIMIT { LIMIT } else { most };
+    let larger = most > LIMIT && !last;
     if arg.kind == KIND_STRING {
         // SAFETY: text has LIMIT + PAST bytes and limit is at most LIMIT; the helper checks the source address.
         let read =
@@ -246,7 +298,7 @@ fn copy<const LIMIT: u64>(regs: Probed, spec: &Spec, arg: &ArgSpec, address: u64
             Copied::Whole(0)
         } else if len <= limit {
             Copied::Whole(len - 1)
-        } else if most > LIMIT {
+        } else if larger {
             Copied::TooLong
         } else {
             Copied::Cut(limit - 1)
@@ -255,7 +307,7 @@ fn copy<const LIMIT: u64>(regs: Probed, spec: &Spec, arg: &ArgSpec, address: u64
         let Some(Ok(len)) = spec.args.get(usize::from(arg.len_arg)).map(|arg| value(arg, &regs)) else {
             return Copied::Fault;
         };
-        if len > LIMIT && most > LIMIT {
+        if len > LIMIT && larger {
             return Copied::TooLong;
         }
         let size = if len > limit { limit } else { len };
@@ -295,13 +347,12 @@ pub fn emit_hit(
 
 /// Sends a record that is only a header, or counts that there was no room for it.
 #[inline(always)]
-pub fn emit_process(control: *mut Control, kind: u16) {
+pub fn emit_process(control: *const Control, kind: u16) {
     match RECORDS.reserve::<RecordHeader>(0) {
         Some(mut entry) => {
             entry.write(header(kind));
             entry.submit(submit_flags(control));
         }
-        // SAFETY: the counter lies in an array map's value.
-        None => add(unsafe { &raw mut (*control).process_lost }, 1),
+        None => lose_process(),
     }
 }

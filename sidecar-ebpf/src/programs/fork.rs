@@ -7,7 +7,7 @@ use aya_ebpf::{
 };
 use core::ffi::c_void;
 
-use super::{add, control, in_tree};
+use super::{control, in_tree, lose_process};
 use crate::maps::TREE;
 
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
@@ -25,12 +25,8 @@ pub fn process_fork(ctx: RawTracePointContext) -> i32 {
         let source = child_task.wrapping_add(u64::from((*control).task_tgid)) as *const c_void;
         bpf_probe_read_kernel((&raw mut child).cast(), 4, source)
     };
-    if result != 0 {
-        // SAFETY: the counter lies in an array map's value.
-        add(unsafe { &raw mut (*control).process_lost }, 1);
-    } else if child != parent && TREE.insert(child, 1, 0).is_err() {
-        // SAFETY: as above.
-        add(unsafe { &raw mut (*control).process_lost }, 1);
+    if result != 0 || (child != parent && TREE.insert(child, 1, 0).is_err()) {
+        lose_process();
     }
     0
 }

@@ -2,14 +2,13 @@
 
 use aya_ebpf::{
     EbpfContext,
-    helpers::{bpf_get_attach_cookie, bpf_get_current_pid_tgid, generated::bpf_probe_read_user_str},
+    helpers::{bpf_get_attach_cookie, bpf_get_current_pid_tgid, generated::bpf_get_prandom_u32},
     macros::uprobe,
     programs::ProbeContext,
 };
-use core::ffi::c_void;
 use sidecar_common::{
-    Counters, EVENT_TEST_END, FNV_OFFSET, HISTOGRAM_BUCKETS, KIND_INTEGER, MAX_ARGS, NO_ARG, NO_HISTOGRAM,
-    RATE_ONE, SCOPE_TREE, Spec, Status, bucket_of, fnv1a_step, keeps, mix,
+    Control, Counters, EVENT_ANOMALY, EVENT_TEST_END, EVENT_TEST_START, HISTOGRAM_BUCKETS, KIND_INTEGER,
+    NO_ARG, NO_HISTOGRAM, RATE_ONE, SCOPE_TREE, Spec, Status, bucket_of, keeps,
 };
 use sidecar_ebpf::{
     eval::{nanoseconds, value},
@@ -17,15 +16,13 @@ use sidecar_ebpf::{
 };
 
 use super::{
-    add, control,
+    add, anomaly, control,
     emit::{FAULTED, Hit, SUBMITTED, emit_hit},
-    in_tree,
+    held, in_tree,
+    key::{self, argument, read_text},
     memory::{Probed, fault_in},
 };
-use crate::maps::{COUNTERS, HISTOGRAMS, SIGNALS, SPECS, STATUS_TABLES};
-
-/// Longest part of a test id that the kernel hashes, in bytes.
-const HASHED_ID: usize = 192;
+use crate::maps::{COUNTERS, HISTOGRAMS, SLOW_LIMITS, SPECS, STATUS_TABLES};
 
 #[uprobe]
 pub fn probe_hit(ctx: ProbeContext) -> u32 {
@@ -62,14 +59,28 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
     aya_log_ebpf::debug!(ctx, "hit of spec {}", index);
 
     let regs = Probed::new(ctx.as_ptr());
-    let status = outcome::<SLEEPABLE>(regs, spec, counters);
-    let Some(rate) = kept_at::<SLEEPABLE>(regs, spec, status) else {
+    let (status, slow) = outcome::<SLEEPABLE>(index, regs, spec, counters);
+    report_anomalies::<SLEEPABLE>(regs, spec, status, slow);
+    let decision = decide::<SLEEPABLE>(regs, spec, control, status);
+    // SAFETY: see above.
+    let drop_payloads = unsafe { (*control).drop_payloads } != 0;
+    let rate = decision.rate;
+    let mut hit = Hit { spec: index, status, rate, drop_payloads, faults: 0, truncated: 0, len: 0 };
+    if decision.held && spec.event == EVENT_TEST_END {
+        held::settle(decision.key, rate != 0, rate, control);
+    }
+    if rate == 0 {
         // SAFETY: see above.
         add(unsafe { &raw mut (*counters).sampled_out }, 1);
+        if decision.held && spec.event == EVENT_TEST_START {
+            let faulted = held::hold(regs, spec, &mut hit, decision.key, counters);
+            if SLEEPABLE && faulted != 0 {
+                fault_in_strings(regs, spec, faulted as u16);
+                held::hold(regs, spec, &mut hit, decision.key, counters);
+            }
+        }
         return 0;
-    };
-
-    let mut hit = Hit { spec: index, status, rate, faults: 0, truncated: 0, len: 0 };
+    }
     let mut outcome = emit_hit(regs, spec, control, &mut hit, SLEEPABLE);
     if SLEEPABLE && outcome >= FAULTED {
         fault_in_strings(regs, spec, outcome as u16);
@@ -93,10 +104,16 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
     0
 }
 
-/// Counts the outcome and the duration, exactly, and gives the status number.
+/// Counts the outcome and the duration, exactly, and gives the status number and whether the test was slow.
 #[inline(always)]
-fn outcome<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, counters: *mut Counters) -> u8 {
+fn outcome<const SLEEPABLE: bool>(
+    index: u32,
+    regs: Probed,
+    spec: &Spec,
+    counters: *mut Counters,
+) -> (u8, bool) {
     let mut status = Status::Unknown as u8;
+    let mut slow = false;
     if spec.status_arg != NO_ARG {
         status = read_status::<SLEEPABLE>(regs, spec);
         if (status as usize) < Status::COUNT {
@@ -110,6 +127,7 @@ fn outcome<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, counters: *mut Coun
         && let Some(histogram) = HISTOGRAMS.get_ptr_mut(spec.histogram)
     {
         let ns = nanoseconds(duration, spec.duration_unit_ns);
+        slow = matches!(SLOW_LIMITS.get(index), Some(&limit) if limit != 0 && ns > limit);
         let bucket = bucket_of(ns);
         if bucket < HISTOGRAM_BUCKETS {
             // SAFETY: the index is in range; the pointer leads into an array map's value.
@@ -119,13 +137,31 @@ fn outcome<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, counters: *mut Coun
             }
         }
     }
-    status
+    (status, slow)
 }
 
-/// The argument at a position that the spec names.
+/// Reports what the hit shows: a test that failed or was slow, or an anomaly that the program itself reports.
 #[inline(always)]
-fn argument(spec: &Spec, position: u8) -> Option<&sidecar_common::ArgSpec> {
-    if (position as usize) < MAX_ARGS { Some(&spec.args[position as usize]) } else { None }
+fn report_anomalies<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, status: u8, slow: bool) {
+    if spec.event == EVENT_TEST_END {
+        if slow || Status::from_number(u64::from(status)).is_failure() {
+            anomaly::report(u32::from(spec.signal));
+        }
+    } else if spec.event == EVENT_ANOMALY
+        && let Some(signal) = anomaly::named::<SLEEPABLE>(regs, spec)
+    {
+        anomaly::report(signal);
+    }
+}
+
+/// What becomes of a hit.
+struct Decision {
+    /// The threshold under which it is kept; 0: it is sampled out.
+    rate: u64,
+    /// The test's key, where one was needed.
+    key: u64,
+    /// Starts are held, and this is a test's start or end with a key.
+    held: bool,
 }
 
 #[inline(always)]
@@ -144,73 +180,31 @@ fn read_status<const SLEEPABLE: bool>(regs: Probed, spec: &Spec) -> u8 {
     classify(table, found)
 }
 
-/// The threshold under which the hit is kept, or `None` if it is sampled out.
+/// Decides by the rate in force and the test's key. What did not simply pass is never sampled out.
 #[inline(always)]
-fn kept_at<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, status: u8) -> Option<u64> {
-    // What did not simply pass is never sampled out.
-    if spec.event == EVENT_TEST_END && status != Status::Passed as u8 {
-        return Some(RATE_ONE);
-    }
-    let threshold = SIGNALS.get(u32::from(spec.signal))?.threshold;
-    if threshold >= RATE_ONE {
-        return Some(RATE_ONE);
-    }
-    if threshold == 0 {
-        return None;
-    }
-    let mut key = match argument(spec, spec.key_arg) {
-        Some(arg) => value(arg, &regs).unwrap_or(0),
-        None => 0,
-    };
-    if key == 0 {
-        key = hashed_id::<SLEEPABLE>(regs, spec);
-    }
-    keeps(key, threshold).then_some(threshold)
-}
-
-/// Reads a string, as much as there is room for; a program that may sleep makes its pages present first where they
-/// are not.
-#[inline(always)]
-fn read_text<const SLEEPABLE: bool, const LEN: usize>(text: &mut [u8; LEN], address: u64) -> bool {
-    let mut read = || {
-        // SAFETY: dst is this stack's array of the size given; the helper checks the source address.
-        unsafe { bpf_probe_read_user_str(text.as_mut_ptr().cast(), LEN as u32, address as *const c_void) > 0 }
-    };
-    if read() {
-        return true;
-    }
-    if !SLEEPABLE {
-        return false;
-    }
-    fault_in(address, LEN as u64);
-    read()
-}
-
-/// A key for a hit that passes none (or 0, which is none): the hash of its test id; without one, chance.
-#[inline(never)]
-fn hashed_id<const SLEEPABLE: bool>(regs: Probed, spec: &Spec) -> u64 {
-    let mut hash = FNV_OFFSET ^ spec.seed;
-    let (arg, found) = match argument(spec, spec.id_arg).map(|arg| (arg, value(arg, &regs))) {
-        Some((arg, Ok(found))) if arg.kind == KIND_INTEGER || found != 0 => (arg, found),
+fn decide<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, control: *const Control, status: u8) -> Decision {
+    let is_end = spec.event == EVENT_TEST_END;
+    let always = is_end && status != Status::Passed as u8;
+    // SAFETY: control points into an array map's value; the agent writes whole words.
+    let holds = unsafe { (*control).hold_starts } != 0 && (is_end || spec.event == EVENT_TEST_START);
+    let threshold = if always { RATE_ONE } else { anomaly::threshold(spec.signal) };
+    let by_key = threshold != 0 && threshold < RATE_ONE;
+    let key = if holds || by_key { key::of_test::<SLEEPABLE>(regs, spec) } else { 0 };
+    let kept = if by_key {
+        // Without a key, chance decides.
         // SAFETY: the helper takes no pointers and has no preconditions.
-        _ => return mix(hash ^ u64::from(unsafe { aya_ebpf::helpers::generated::bpf_get_prandom_u32() })),
+        keeps(if key != 0 { key } else { u64::from(unsafe { bpf_get_prandom_u32() }) }, threshold)
+    } else {
+        threshold != 0
     };
-    if arg.kind == KIND_INTEGER {
-        return mix(hash ^ found);
-    }
-    let mut text = [0u8; HASHED_ID];
-    if !read_text::<SLEEPABLE, HASHED_ID>(&mut text, found) {
-        return hash;
-    }
-    let mut i = 0;
-    while i < HASHED_ID {
-        if text[i] == 0 {
-            break;
-        }
-        hash = fnv1a_step(hash, text[i]);
-        i += 1;
-    }
-    hash
+    let rate = if !kept {
+        0
+    } else if threshold > RATE_ONE {
+        RATE_ONE
+    } else {
+        threshold
+    };
+    Decision { rate, key, held: holds && key != 0 }
 }
 
 /// Makes the faulted strings' pages present.

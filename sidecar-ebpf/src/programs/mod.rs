@@ -1,12 +1,15 @@
 //! The programs, one hook a file.
 
+mod anomaly;
 mod atomic;
 mod emit;
 mod exec;
 mod exit;
 mod fork;
+mod held;
 mod hit;
 mod identify;
+mod key;
 mod memory;
 mod wake;
 
@@ -15,13 +18,21 @@ use aya_ebpf::helpers::{
 };
 use sidecar_common::{Control, RecordHeader};
 
-use crate::maps::{CONTROL, TREE};
+use crate::maps::{CONTROL, PROCESS_LOST, TREE};
 
 /// Adds to a counter that other processors and the agent see.
 #[inline(always)]
 fn add(counter: *mut u64, amount: u64) {
     // SAFETY: callers pass a pointer to an aligned u64 of a map value, which lives as long as the program runs.
     unsafe { atomic::add(counter, amount) };
+}
+
+/// Counts an exec, an exit or a fork that found no room.
+#[inline(always)]
+fn lose_process() {
+    if let Some(lost) = PROCESS_LOST.get_ptr_mut(0) {
+        add(lost, 1);
+    }
 }
 
 /// The agent's switches.

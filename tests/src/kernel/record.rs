@@ -18,6 +18,8 @@ pub enum Arg {
     Fault,
     /// NULL, or a place that is not understood.
     Unread,
+    /// A payload that was left out.
+    Dropped,
 }
 
 impl Arg {
@@ -40,6 +42,7 @@ impl fmt::Debug for Arg {
             Self::Cut(cut) => bytes(f, "Cut", cut),
             Self::Fault => f.write_str("Fault"),
             Self::Unread => f.write_str("Unread"),
+            Self::Dropped => f.write_str("Dropped"),
         }
     }
 }
@@ -112,6 +115,8 @@ pub fn decode(bytes: &[u8]) -> Result<Record> {
         faults: words.u16()?,
         truncated: words.u16()?,
         unread: words.u16()?,
+        dropped: words.u16()?,
+        reserved: [words.u16()?, words.u16()?, words.u16()?],
         comm: words.take()?,
     };
     ensure!(header.len as usize <= bytes.len(), "{} of {} bytes in use", header.len, bytes.len());
@@ -120,7 +125,10 @@ pub fn decode(bytes: &[u8]) -> Result<Record> {
     for i in 0..header.argc {
         let has = |bitmap: u16| bitmap & (1 << i) != 0;
         let value = words.u64()?;
-        args.push(if has(header.unread) || has(header.faults) {
+        args.push(if has(header.dropped) {
+            ensure!(value == 0, "argument {i} is left out and yet {value}");
+            Arg::Dropped
+        } else if has(header.unread) || has(header.faults) {
             ensure!(value == 0, "argument {i} is missing and yet {value}");
             if has(header.faults) { Arg::Fault } else { Arg::Unread }
         } else if has(header.strings) {
@@ -142,12 +150,13 @@ mod tests {
 
     /// A record with an integer, a string of 3 bytes, a fault and an unread argument.
     fn example() -> Vec<u8> {
-        let mut bytes = 120u32.to_le_bytes().to_vec();
+        let mut bytes = 0u32.to_le_bytes().to_vec();
         bytes.extend([1, 0, 4, 2]);
         bytes.extend([0; 40]);
         for bitmap in [0b110u16, 0b100, 0b10, 0b1000] {
             bytes.extend(bitmap.to_le_bytes());
         }
+        bytes.extend([0; 8]);
         bytes.extend([0; 16]);
         for value in [7u64, 3] {
             bytes.extend(value.to_le_bytes());
@@ -155,7 +164,7 @@ mod tests {
         bytes.extend(*b"abc-----");
         bytes.extend([0; 16]);
         bytes.extend(*b"noise");
-        bytes[..4].copy_from_slice(&112u32.to_le_bytes());
+        bytes[..4].copy_from_slice(&120u32.to_le_bytes());
         bytes
     }
 
@@ -169,10 +178,10 @@ mod tests {
     #[test]
     fn a_cut_record_is_an_error_wherever_it_is_cut() {
         let whole = example();
-        for len in 0..112 {
+        for len in 0..120 {
             assert!(decode(&whole[..len]).is_err(), "{len}");
         }
-        for len in [72u32, 80, 95, 111] {
+        for len in [80u32, 88, 103, 119] {
             let mut bytes = whole.clone();
             bytes[..4].copy_from_slice(&len.to_le_bytes());
             assert!(decode(&bytes).is_err(), "{len}");

@@ -170,6 +170,6 @@ pub(crate) fn twelve() -> Result<()> {
     let (found, counters) = hits(&options(), spec::spec(&args), &["hit pointers:12"])?;
     let expected: Vec<Arg> = (0..12).map(|i| Arg::Cut(format!("{i:<1023}").into_bytes())).collect();
     assert_eq!(found, [expected]);
-    assert_eq!((counters.kept, counters.truncated, counters.bytes), (1, 12, 72 + 12 * (8 + 1024)));
+    assert_eq!((counters.kept, counters.truncated, counters.bytes), (1, 12, 80 + 12 * (8 + 1024)));
     Ok(())
 }

@@ -56,7 +56,7 @@ pub(crate) fn members() -> Result<()> {
 
     let records = session.records()?;
     assert_eq!(records.len() as u64, expected, "outsiders leave no records");
-    assert_eq!(session.kernel.control()?.process_lost, 0);
+    assert_eq!(session.kernel.process_lost()?, 0);
     Ok(())
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn full() -> Result<()> {
     let tree = session.kernel.tree().context("a tree")?;
     assert!(tree.contains(first.pid()));
     assert_eq!(tree.len(), 2);
-    assert_eq!(session.kernel.control()?.process_lost, 3);
+    assert_eq!(session.kernel.process_lost()?, 3);
     drop(others);
     Ok(())
 }
@@ -100,7 +100,7 @@ pub(crate) fn execs_and_exits() -> Result<()> {
     }
     assert!(headers.iter().all(|header| header.comm.starts_with(b"true\0")));
     assert!(headers.is_sorted_by_key(|header| header.time_ns));
-    assert_eq!(session.kernel.control()?.process_lost, 0);
+    assert_eq!(session.kernel.process_lost()?, 0);
     Ok(())
 }
 
@@ -128,6 +128,6 @@ pub(crate) fn lost_processes() -> Result<()> {
     }
     let kept = session.records()?.len() as u64;
     assert!(kept > 0 && kept < PROCESSES);
-    assert_eq!(session.kernel.control()?.process_lost, PROCESSES - kept);
+    assert_eq!(session.kernel.process_lost()?, PROCESSES - kept);
     Ok(())
 }
