@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{counting, forms, links, outcomes, sampling, strings, tree, wake};
+use crate::{adaptive, counting, forms, held, links, outcomes, sampling, strings, tree, wake};
 
 /// A test's body.
 type Test = fn() -> Result<()>;
@@ -64,6 +64,19 @@ pub(crate) fn all() -> Vec<Case> {
         shared("sampling_by_number_id_keeps_whole_tests", sampling::number_ids),
         shared("sampling_without_key_or_id", sampling::neither),
         shared("a_change_of_rate_takes_effect_at_once", sampling::changes),
+        shared("a_hundred_thousand_tests_at_a_tenth_with_every_failure_whole", held::hundred_thousand),
+        shared("a_failures_start_comes_after_all_and_first", held::order),
+        shared("a_held_start_with_a_long_id_is_cut", held::long_ids),
+        shared("held_starts_give_way_to_later_ones", held::crowd),
+        shared("no_process_calls_up_anothers_start", held::strangers),
+        shared("a_held_start_without_room_is_counted", held::no_room),
+        shared("failures_boost_their_signal_at_once", adaptive::failures),
+        shared("slow_tests_boost_their_signal", adaptive::slow_tests),
+        shared("anomaly_markers_boost_the_signal_they_name", adaptive::markers),
+        shared("the_agent_reports_anomalies_too", adaptive::own_reports),
+        shared("a_boost_ends_by_itself_and_is_limited_in_the_hour", adaptive::ends_by_itself),
+        shared("a_boost_on_request", adaptive::on_request),
+        shared("payloads_are_left_out_on_request", adaptive::payloads),
         alone("a_tree_begins_as_this_process", tree::own),
         alone("a_tree_holds_all_descendants_and_nobody_else", tree::members),
         alone("a_full_tree_counts_who_does_not_fit", tree::full),

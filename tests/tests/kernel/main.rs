@@ -3,9 +3,11 @@
 //! A test that can't run here prints `SKIPPED NAME: REASON` and counts as ignored; under CI=true it fails instead.
 //! `SIDECAR_BPF_OBJECT` names an object to test in place of the embedded one.
 
+mod adaptive;
 mod cases;
 mod counting;
 mod forms;
+mod held;
 mod links;
 mod outcomes;
 mod sampling;
