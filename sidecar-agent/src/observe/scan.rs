@@ -78,13 +78,32 @@ pub(super) fn processes() -> Vec<u32> {
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// Device and inode of the files that processes execute.
+/// Device and inode of the files whose code processes have mapped: their programs and libraries.
 pub(super) fn mapped_files() -> HashSet<(u64, u64)> {
-    processes()
-        .into_iter()
-        .filter_map(|pid| std::fs::metadata(format!("/proc/{pid}/exe")).ok())
-        .map(|meta| (meta.dev(), meta.ino()))
-        .collect()
+    let mut seen = HashSet::new();
+    let mut found = HashSet::new();
+    for pid in processes() {
+        let mut add = |path: String| {
+            if let Ok(meta) = std::fs::metadata(path) {
+                found.insert((meta.dev(), meta.ino()));
+            }
+        };
+        add(format!("/proc/{pid}/exe"));
+        let Ok(maps) = std::fs::read(format!("/proc/{pid}/maps")) else { continue };
+        for line in String::from_utf8_lossy(&maps).lines() {
+            let mut words = line.split_ascii_whitespace();
+            let (Some(range), Some(rights), _, Some(device), Some(inode)) =
+                (words.next(), words.next(), words.next(), words.next(), words.next())
+            else {
+                continue;
+            };
+            // The device there is not the one that `stat` names on every file system, so the file itself is asked.
+            if rights.contains('x') && inode != "0" && seen.insert((device.to_owned(), inode.to_owned())) {
+                add(format!("/proc/{pid}/map_files/{range}"));
+            }
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -120,6 +139,8 @@ mod tests {
     fn this_process_is_running_and_executes_its_file() {
         assert!(processes().contains(&std::process::id()));
         let own = std::fs::metadata("/proc/self/exe").unwrap();
-        assert!(mapped_files().contains(&(own.dev(), own.ino())));
+        let mapped = mapped_files();
+        assert!(mapped.contains(&(own.dev(), own.ino())));
+        assert!(mapped.len() > 1, "the C library is mapped too");
     }
 }

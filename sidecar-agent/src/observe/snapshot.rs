@@ -15,40 +15,36 @@ use crate::{
 };
 
 impl Shared {
-    /// Copies everything. Holds the manager's lock for a copy of its list, the kernel's for one system call a
-    /// counter; the path of events waits for neither.
+    /// Copies everything. Holds the kernel's lock for one system call a counter; the path of events waits for none
+    /// of these locks, and this does not wait for a file that is being read or attached to.
     pub(super) fn snapshot(&self, queue: QueueStats) -> Snapshot {
         let mut probes: HashMap<(String, String), ProbeStats> = HashMap::new();
         let mut histograms: HashMap<(String, String), u32> = HashMap::new();
         let mut specs = Vec::new();
-        let (images, sites, refusals) = {
-            let manager = self.manager();
-            for mapping in manager.mappings() {
-                let key = (mapping.provider.clone(), mapping.marker.clone());
-                let is_end = mapping.event == EventKind::TestEnd;
-                let stats = ProbeStats {
-                    provider: mapping.provider.clone(),
-                    marker: mapping.marker.clone(),
-                    event_type: mapping.event_type_of(None).into_owned(),
-                    failure_type: (is_end && mapping.event_type.is_none())
-                        .then(|| mapping.event_type_of(Some(sidecar_common::Status::Failed)).into_owned()),
-                    has_status: mapping.position(Role::Status).is_some(),
-                    counters: self.retired().get(&mapping.provider, &mapping.marker),
-                    histogram: mapping.duration_arg().filter(|_| is_end).map(|_| Histogram::default()),
-                };
-                probes.insert(key, stats);
+        let retired = self.retired();
+        for mapping in &self.mappings {
+            let key = (mapping.provider.clone(), mapping.marker.clone());
+            let is_end = mapping.event == EventKind::TestEnd;
+            let stats = ProbeStats {
+                provider: mapping.provider.clone(),
+                marker: mapping.marker.clone(),
+                event_type: mapping.event_type_of(None).into_owned(),
+                failure_type: (is_end && mapping.event_type.is_none())
+                    .then(|| mapping.event_type_of(Some(sidecar_common::Status::Failed)).into_owned()),
+                has_status: mapping.position(Role::Status).is_some(),
+                counters: retired.get(&mapping.provider, &mapping.marker),
+                histogram: mapping.duration_arg().filter(|_| is_end).map(|_| Histogram::default()),
+            };
+            probes.insert(key, stats);
+        }
+        for probe in self.registry.probes() {
+            let key = (probe.mapping.provider.clone(), probe.mapping.marker.clone());
+            if let Some(histogram) = probe.histogram {
+                histograms.insert(key.clone(), histogram);
             }
-            for probe in manager.probes() {
-                let key = (probe.mapping.provider.clone(), probe.mapping.marker.clone());
-                if let Some(histogram) = probe.histogram {
-                    histograms.insert(key.clone(), histogram);
-                }
-                specs.push((key, probe.spec));
-            }
-            let refusals = manager.refusals().iter().map(|(reason, count)| (reason.name(), *count)).collect();
-            let sites = manager.images().map(|image| image.sites as u64).sum();
-            (manager.images().count() as u64, sites, refusals)
-        };
+            specs.push((key, probe.spec));
+        }
+        let figures = self.registry.figures();
         let kernel = self.kernel();
         for (key, spec) in specs {
             if let (Some(stats), Ok(counters)) = (probes.get_mut(&key), kernel.counters(spec)) {
@@ -60,12 +56,13 @@ impl Shared {
                 stats.histogram = Some(histogram);
             }
         }
+        drop(retired);
         let tallies = &self.tallies;
         Snapshot {
             probes: probes.into_values().collect(),
-            attached_images: images,
-            attached_sites: sites,
-            attach_refusals: refusals,
+            attached_images: figures.images as u64,
+            attached_sites: figures.sites as u64,
+            attach_refusals: figures.refusals.iter().map(|(reason, count)| (reason.name(), *count)).collect(),
             ring_bytes: self.ring_bytes,
             sampling_rates: self
                 .signals
