@@ -23,7 +23,7 @@ impl Speaker {
         let path = shown(path);
         match outcome {
             Outcome::Attached { probes, sites } => {
-                tracing::info!("attached to {path}: {probes} probes, {sites} sites");
+                tracing::info!("attached to {path} (specs: {probes}, sites: {sites})");
             }
             Outcome::Refused { reason, message, again } => {
                 let text = format!("not attached to {path} ({}): {message}", reason.name());

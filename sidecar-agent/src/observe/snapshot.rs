@@ -67,7 +67,7 @@ impl Shared {
             sampling_rates: self
                 .signals
                 .iter()
-                .map(|(name, threshold)| (name.clone(), *threshold as f64 / RATE_ONE as f64))
+                .map(|(name, threshold)| (name.clone(), rate(*threshold)))
                 .collect(),
             reader_wakeups: Tallies::read(&tallies.wakeups),
             records_received: Tallies::read(&tallies.received),
@@ -80,6 +80,23 @@ impl Shared {
             queue,
             sinks: Vec::new(),
             errors: Vec::new(),
+        }
+    }
+}
+
+/// The rate of a threshold, as people wrote it: a threshold is finer than any rate needs to be told.
+fn rate(threshold: u64) -> f64 {
+    (threshold as f64 / RATE_ONE as f64 * 1e9).round() / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_told_as_they_were_written() {
+        for written in [0.0, 1e-6, 0.01, 0.05, 0.123_456_789, 0.2, 1.0] {
+            assert!(crate::config::threshold(written).map(rate) == Some(written), "{written}");
         }
     }
 }

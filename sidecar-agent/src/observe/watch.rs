@@ -215,15 +215,22 @@ fn consider_process(shared: &Shared, pid: u32) {
     }
 }
 
-/// Looks at a file that the config names: then it is worth a line that it is none that can be watched.
+/// Looks at a file that the config names: then it is worth a line that there is nothing in it to watch.
 fn consider_path(shared: &Shared, path: &Path) {
     match open(path) {
         Ok(file) => {
-            if let Outcome::Refused {
-                reason: reason @ (Reason::Unusable | Reason::Foreign), message, ..
-            } = shared.consider(&file, path)
-            {
-                tracing::warn!("discovery names {}, but ({}) {message}", shown(path), reason.name());
+            let name = shown(path);
+            match shared.consider(&file, path) {
+                Outcome::Refused {
+                    reason: reason @ (Reason::Unusable | Reason::Foreign), message, ..
+                } => {
+                    tracing::warn!("discovery names {name}, but ({}) {message}", reason.name());
+                }
+                Outcome::NothingWanted => {
+                    tracing::info!("discovery names {name}, but it has no marker that is known");
+                }
+                // Told already, if it is worth it.
+                Outcome::Refused { .. } | Outcome::Attached { .. } | Outcome::AlreadyAttached => {}
             }
             consider_libraries(shared, &file, path);
         }

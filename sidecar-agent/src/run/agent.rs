@@ -158,6 +158,7 @@ impl Agent {
                 }
                 () = looks(&mut looked) => {
                     let figures = self.source.snapshot();
+                    checks.update(&self.health, &figures, Instant::now());
                     let note = format!("{} sites in {} files", figures.attached_sites, figures.attached_images);
                     tracing::info!("looked at what is there already: {note}; ready");
                     self.health.step_done("attach", note);
