@@ -5,6 +5,7 @@ use std::{
     collections::{HashMap, hash_map::DefaultHasher},
     fs::File,
     hash::{Hash as _, Hasher as _},
+    path::Path,
 };
 
 use super::Reason;
@@ -39,9 +40,10 @@ impl Unread {
     }
 }
 
-/// Reads the markers of a file that `wanted` names.
+/// Reads the markers of a file that `wanted` names. `path` is only for people.
 pub(super) fn read(
     file: &File,
+    path: &Path,
     limits: &Limits,
     wanted: impl FnMut(&str, &str) -> bool,
 ) -> Result<Reading, Unread> {
@@ -53,6 +55,9 @@ pub(super) fn read(
         Err(error @ ElfError::Io { .. }) => return Err(Unread::refused(Reason::Unreadable, false, error)),
         Err(error) => return Err(Unread::refused(Reason::Unusable, true, error)),
     };
+    for (what, why) in &notes.skipped {
+        tracing::debug!("{path:?}: {what:?}: {why}");
+    }
     if notes.notes.is_empty() {
         return Err(Unread::Nothing);
     }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     bpf::Site,
-    elf::{Arch, ImageId, Limits, Note, identify},
+    elf::{Arch, ImageId, Limits, Note, OVERLAY, identify, inode},
     mapping::{EventKind, Mapping},
     spec::{self, Slots},
 };
@@ -25,6 +25,7 @@ use crate::{
 struct Attached<L> {
     image: Arc<ImageInfo>,
     probes: Vec<Arc<ProbeInfo>>,
+    inode: (u64, u64),
     /// See [`Reading::print`].
     print: u64,
     /// Dropping it detaches. None once everything was let go.
@@ -45,7 +46,7 @@ pub struct Manager<A: Attacher> {
     histogram_of: HashMap<(String, String), u32>,
     tables: Tables,
     attached: HashMap<ImageId, Attached<A::Link>>,
-    /// Attached images by device and inode. While its probes are on, the kernel keeps an inode from being reused.
+    /// Attached images by device and inode. While its probes are on, the kernel keeps an inode from being used again.
     by_inode: HashMap<(u64, u64), ImageId>,
     /// Probes of images whose file was found to be another; see [`Manager::take_superseded`].
     superseded: Vec<Arc<ProbeInfo>>,
@@ -89,8 +90,8 @@ impl<A: Attacher> Manager<A> {
     /// Looks at an open file and attaches what is wanted of it. A known image costs one `fstat`. `path` is only
     /// for people. Ask [`Manager::take_superseded`] afterwards.
     pub fn consider(&mut self, file: &File, path: &Path) -> Outcome {
-        let id = match identify(file) {
-            Ok(id) => id,
+        let (id, inode) = match identify(file).and_then(|id| Ok((id, inode(file)?))) {
+            Ok(found) => found,
             Err(error) => return self.refuse(None, Reason::Unreadable, error.to_string()),
         };
         if self.attached.contains_key(&id) {
@@ -99,10 +100,11 @@ impl<A: Attacher> Manager<A> {
         if let Some(outcome) = self.without.get(&id) {
             return outcome.clone();
         }
-        let reading = read(file, &self.limits, |provider, name| self.is_wanted(provider, name));
-        if let Some(old) = self.by_inode.get(&(id.dev, id.ino)).copied() {
-            // The very file that has probes on it, but not as it was: renamed, linked, or written to.
-            if reading.as_ref().is_ok_and(|reading| self.is_unchanged(&old, reading)) {
+        let reading = read(file, path, &self.limits, |provider, name| self.is_wanted(provider, name));
+        if let Some(old) = self.by_inode.get(&inode).copied() {
+            // The very file that has probes on it, but not as it was: renamed, linked, or written to. On an overlay any
+            // of these may have made a copy, which is another file for the kernel.
+            if id.dev != OVERLAY && reading.as_ref().is_ok_and(|reading| self.is_unchanged(&old, reading)) {
                 self.rename(&old, id, path);
                 return Outcome::AlreadyAttached;
             }
@@ -110,7 +112,7 @@ impl<A: Attacher> Manager<A> {
             self.superseded.extend(probes);
         }
         match reading {
-            Ok(reading) => self.attach(file, path, id, &reading),
+            Ok(reading) => self.attach(file, path, (id, inode), &reading),
             Err(Unread::Nothing) => {
                 self.without.put(id, Outcome::NothingWanted);
                 Outcome::NothingWanted
@@ -130,15 +132,21 @@ impl<A: Attacher> Manager<A> {
         let Some(mut attached) = self.attached.remove(old) else { return };
         attached.image =
             Arc::new(ImageInfo { id, path: path.to_owned(), ..ImageInfo::clone(&attached.image) });
+        self.by_inode.insert(attached.inode, id);
         self.attached.insert(id, attached);
-        self.by_inode.insert((id.dev, id.ino), id);
     }
 
     fn is_wanted(&self, provider: &str, name: &str) -> bool {
         self.mappings.contains_key(&(provider.to_owned(), name.to_owned()))
     }
 
-    fn attach(&mut self, file: &File, path: &Path, id: ImageId, reading: &Reading) -> Outcome {
+    fn attach(
+        &mut self,
+        file: &File,
+        path: &Path,
+        (id, inode): (ImageId, (u64, u64)),
+        reading: &Reading,
+    ) -> Outcome {
         let notes = &reading.notes;
         // Sites of one marker that read their arguments alike share a spec.
         // Arguments relative to the instruction differ from site to site although their text may not.
@@ -197,8 +205,9 @@ impl<A: Attacher> Manager<A> {
             Ok(link) => {
                 let outcome = Outcome::Attached { probes: probes.len(), sites: sites.len() };
                 self.registry.attached(image.sites);
-                self.by_inode.insert((id.dev, id.ino), id);
-                self.attached.insert(id, Attached { image, probes, print: reading.print, link: Some(link) });
+                self.by_inode.insert(inode, id);
+                self.attached
+                    .insert(id, Attached { image, probes, inode, print: reading.print, link: Some(link) });
                 outcome
             }
             Err(error) => {
@@ -238,6 +247,10 @@ impl<A: Attacher> Manager<A> {
         let resolve = |name: &str| symbols.address(name);
         let site = notes.first().map_or(0, |note| note.address);
         let places = spec::parse_args(args, arch, site, Some(&resolve));
+        for (i, why) in places.iter().enumerate().filter_map(|(i, arg)| Some((i, arg.place.obstacle()?))) {
+            let Mapping { provider, marker, .. } = &**mapping;
+            tracing::debug!("{:?}: argument {i} of {provider}:{marker} stays unread: {why}", image.path);
+        }
         let compiled = spec::compile(mapping, &places, &slots);
         let probe = ProbeInfo {
             spec,
@@ -292,7 +305,7 @@ impl<A: Attacher> Manager<A> {
     /// ring run dry and reads their counters.
     pub fn forget(&mut self, id: &ImageId) -> Vec<Arc<ProbeInfo>> {
         let Some(attached) = self.attached.remove(id) else { return Vec::new() };
-        self.by_inode.remove(&(id.dev, id.ino));
+        self.by_inode.remove(&attached.inode);
         self.registry.detached(attached.image.sites);
         attached.probes
     }

@@ -2,13 +2,13 @@
 
 use std::{
     collections::HashSet,
-    os::unix::fs::MetadataExt as _,
+    fs::File,
     path::{Component, Path, PathBuf},
 };
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use crate::elf::Arch;
+use crate::elf::{Arch, identify};
 
 /// Files that one glob may match.
 const MOST_FILES: usize = 10_000;
@@ -78,14 +78,15 @@ pub(super) fn processes() -> Vec<u32> {
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// Device and inode of the files whose code processes have mapped: their programs and libraries.
+/// Device and inode, as in an [`crate::elf::ImageId`], of the files whose code processes have mapped: their programs and
+/// libraries.
 pub(super) fn mapped_files() -> HashSet<(u64, u64)> {
     let mut seen = HashSet::new();
     let mut found = HashSet::new();
     for pid in processes() {
         let mut add = |path: String| {
-            if let Ok(meta) = std::fs::metadata(path) {
-                found.insert((meta.dev(), meta.ino()));
+            if let Ok(id) = File::open(path).and_then(|file| identify(&file)) {
+                found.insert((id.dev, id.ino));
             }
         };
         add(format!("/proc/{pid}/exe"));
@@ -138,9 +139,9 @@ mod tests {
     #[test]
     fn this_process_is_running_and_executes_its_file() {
         assert!(processes().contains(&std::process::id()));
-        let own = std::fs::metadata("/proc/self/exe").unwrap();
+        let own = identify(&File::open("/proc/self/exe").unwrap()).unwrap();
         let mapped = mapped_files();
-        assert!(mapped.contains(&(own.dev(), own.ino())));
+        assert!(mapped.contains(&(own.dev, own.ino)));
         assert!(mapped.len() > 1, "the C library is mapped too");
     }
 }

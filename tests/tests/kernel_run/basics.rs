@@ -155,14 +155,14 @@ fn ended_by(signal: Signal) -> Result<()> {
     wait_until_found(&agent, &target)?;
     let mut running = target.start()?;
     assert_eq!(running.ask("semaphores")?, "1 1 1");
-    running.run(&["hit 5000"])?;
+    running.run(&["hit 1000"])?;
     let start = Instant::now();
     let (status, log) = agent.stop(signal)?;
     println!("stopped after {:?}", start.elapsed());
     assert_eq!(status.code(), Some(0), "{log}");
     assert_eq!(running.ask("semaphores")?, "0 0 0");
-    assert_eq!(sidecar_tests::node::events(&scratch.sink())?.len(), 5000);
-    assert!(log.contains(signal.as_str()) && log.contains("5000 kept, 0 sampled out, 0 lost"), "{log}");
+    assert_eq!(sidecar_tests::node::events(&scratch.sink())?.len(), 1000);
+    assert!(log.contains(signal.as_str()) && log.contains("1000 kept, 0 sampled out, 0 lost"), "{log}");
     assert!(!log.contains('\u{1b}'), "no colours where there is no terminal");
     running.run(&["hit 10", "tests 0 1 0"])?;
     running.finish()

@@ -101,7 +101,7 @@ pub(crate) fn another_namespace() -> Result<()> {
         made = made.display()
     );
     let mut running = Running::start(Command::new("unshare").args(["-m", "sh", "-c", &script]))?;
-    agent.wait_for_log("attached to /hidden")?;
+    agent.wait_for_log("/hidden (specs: 5")?;
     assert!(!root.join("hidden").exists());
     assert_eq!(running.ask("semaphores")?, "1 1 1");
     running.run(&["hit 5"])?;

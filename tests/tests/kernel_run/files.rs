@@ -153,7 +153,7 @@ pub(crate) fn hostile() -> Result<()> {
     scratch.wait_for_events(&agent, 2)?;
     let log = agent.log();
     assert!(log.contains("32-bit, but (unusable) a 32-bit ELF file"), "{log}");
-    assert!(log.contains("sections, but (unusable) the section"), "{log}");
+    assert!(log.contains("sections, but (unusable) the table of sections ends at byte"), "{log}");
     let metrics = agent.metrics()?;
     assert!(metrics.count("sidecar_attach_refusals_total", &[("reason", "unusable")]) >= 3, "{log}");
     assert_eq!(agent.health()?["components"]["attachments"]["status"], "healthy");

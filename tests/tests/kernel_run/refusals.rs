@@ -39,7 +39,8 @@ pub(crate) fn configs() -> Result<()> {
         }
         assert!(!said.contains("panicked"), "{said}");
     }
-    for (path, says) in [(scratch.path("missing.yml"), "No such file"), (scratch.path(""), "directory")] {
+    for (path, says) in [(scratch.path("missing.yml"), "No such file"), (scratch.path(""), "no regular file")]
+    {
         let (code, said) = ends_with(&path)?;
         assert!(matches!(code, Some(1 | 78)), "{code:?}: {said}");
         assert!(said.contains(&path.display().to_string()) && said.contains(says), "{said}");
