@@ -39,8 +39,9 @@ pub(crate) fn test_ids() -> Result<()> {
     Ok(())
 }
 
-/// Generous: the exact figures belong to the benchmark.
-const GENEROUS: Duration = Duration::from_secs(2);
+/// Only guards against the minutes of another way of attaching: the exact figures belong to the benchmark. A site that a
+/// process has run over costs some 55 us in each such process, because the kernel has rewritten its 5-byte nop.
+const GENEROUS: Duration = Duration::from_secs(20);
 
 /// How long the semaphores take to fall and the sites to be free after the agent is told to end.
 fn ten_thousand_sites(signal: Signal) -> Result<()> {
