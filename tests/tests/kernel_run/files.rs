@@ -183,8 +183,8 @@ pub(crate) fn changing() -> Result<()> {
             std::fs::write(&path, image)?;
         }
         let status = std::process::Command::new(&path).args(["hit 3", "tests 0 3 0"]).status()?;
-        // A file that was rewritten in place may be executed with the former one's probes: see the report of the kernel's
-        // uprobes. One that was put in its place may not be harmed.
+        // One that was rewritten in place may be executed before the agent has taken the former probes off, which nobody
+        // can prevent. One that was put in its place is another file.
         assert!(round % 3 != 0 || status.success(), "round {round}: {status}\n{}", agent.log());
     }
     wait_until_found(&agent, &target)?;
