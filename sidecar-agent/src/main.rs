@@ -1,6 +1,6 @@
 //! The program `sidecar`: reads the command line and dispatches.
 
-use std::process::ExitCode;
+use std::{io::IsTerminal as _, process::ExitCode};
 
 use clap::Parser;
 use sidecar_agent::{
@@ -20,7 +20,11 @@ fn main() -> ExitCode {
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
     };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    let log = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_target(false);
     let object = cli.global.bpf_object;
     match cli.verb {
         Verb::GateProcess(args) => answer(gate_process(ProcessOptions::from(args))),

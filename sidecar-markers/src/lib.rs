@@ -78,10 +78,10 @@ impl Marker {
 #[must_use]
 pub fn enabled(marker: Marker) -> bool {
     let semaphore = match marker {
-        Marker::TestStart => &marker::TEST_START,
-        Marker::TestEnd => &marker::TEST_END,
-        Marker::Event => &marker::EVENT,
-        Marker::Anomaly => &marker::ANOMALY,
+        Marker::TestStart => marker::TEST_START,
+        Marker::TestEnd => marker::TEST_END,
+        Marker::Event => marker::EVENT,
+        Marker::Anomaly => marker::ANOMALY,
     };
     semaphore.load(Ordering::Relaxed) != 0
 }

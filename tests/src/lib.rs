@@ -2,4 +2,5 @@
 
 pub mod junit;
 pub mod kernel;
+pub mod node;
 pub mod suite;

@@ -1,9 +1,8 @@
 //! Reads an image, decides, attaches, remembers.
 
 use std::{
-    collections::{BTreeMap, HashMap, hash_map::DefaultHasher},
+    collections::{BTreeMap, HashMap},
     fs::File,
-    hash::Hasher as _,
     path::Path,
     sync::Arc,
 };
@@ -11,16 +10,14 @@ use std::{
 use sidecar_common::{ArgSpec, LOC_UNREAD, Spec};
 
 use super::{
-    Attacher, Capacity, ImageInfo, Outcome, ProbeInfo, Reason,
+    Attacher, Capacity, ImageInfo, Outcome, ProbeInfo, Reason, Registry,
     cache::Cache,
+    image::{Reading, Symbols, Unread, print, read},
     slots::{Indices, Tables},
 };
 use crate::{
     bpf::Site,
-    elf::{
-        Arch, ElfError, ImageId, ImageNotes, Limits, Note, identify, read_notes_where, sample,
-        symbol_addresses,
-    },
+    elf::{Arch, ImageId, Limits, Note, OVERLAY, identify, inode},
     mapping::{EventKind, Mapping},
     spec::{self, Slots},
 };
@@ -28,8 +25,11 @@ use crate::{
 struct Attached<L> {
     image: Arc<ImageInfo>,
     probes: Vec<Arc<ProbeInfo>>,
-    /// Dropping it detaches.
-    _link: L,
+    inode: (u64, u64),
+    /// See [`Reading::print`].
+    print: u64,
+    /// Dropping it detaches. None once everything was let go.
+    link: Option<L>,
 }
 
 /// Everything that is known of images.
@@ -46,9 +46,12 @@ pub struct Manager<A: Attacher> {
     histogram_of: HashMap<(String, String), u32>,
     tables: Tables,
     attached: HashMap<ImageId, Attached<A::Link>>,
-    by_spec: HashMap<u32, Arc<ProbeInfo>>,
+    /// Attached images by device and inode. While its probes are on, the kernel keeps an inode from being used again.
+    by_inode: HashMap<(u64, u64), ImageId>,
+    /// Probes of images whose file was found to be another; see [`Manager::take_superseded`].
+    superseded: Vec<Arc<ProbeInfo>>,
+    registry: Registry,
     without: Cache,
-    refusals: BTreeMap<Reason, u64>,
 }
 
 impl<A: Attacher> Manager<A> {
@@ -77,17 +80,18 @@ impl<A: Attacher> Manager<A> {
             histogram_of: HashMap::new(),
             tables: Tables::default(),
             attached: HashMap::new(),
-            by_spec: HashMap::new(),
+            by_inode: HashMap::new(),
+            superseded: Vec::new(),
+            registry: Registry::new(),
             without: Cache::new(capacity.remembered),
-            refusals: Reason::ALL.into_iter().map(|reason| (reason, 0)).collect(),
         }
     }
 
     /// Looks at an open file and attaches what is wanted of it. A known image costs one `fstat`. `path` is only
-    /// for people.
+    /// for people. Ask [`Manager::take_superseded`] afterwards.
     pub fn consider(&mut self, file: &File, path: &Path) -> Outcome {
-        let id = match identify(file) {
-            Ok(id) => id,
+        let (id, inode) = match identify(file).and_then(|id| Ok((id, inode(file)?))) {
+            Ok(found) => found,
             Err(error) => return self.refuse(None, Reason::Unreadable, error.to_string()),
         };
         if self.attached.contains_key(&id) {
@@ -96,35 +100,54 @@ impl<A: Attacher> Manager<A> {
         if let Some(outcome) = self.without.get(&id) {
             return outcome.clone();
         }
-        let wanted = |provider: &str, name: &str| self.is_wanted(provider, name);
-        let notes = match read_notes_where(file, &self.limits, wanted) {
-            Ok(notes) => notes,
-            // Scripts, data: nothing to attach, and nothing to tell.
-            Err(ElfError::NotElf | ElfError::NotAFile | ElfError::Kind(_)) => return self.nothing(id),
-            Err(error @ ElfError::Changed) => return self.refuse(None, Reason::Changed, error.to_string()),
-            Err(error @ ElfError::Io { .. }) => {
-                return self.refuse(None, Reason::Unreadable, error.to_string());
+        let reading = read(file, path, &self.limits, |provider, name| self.is_wanted(provider, name));
+        if let Some(old) = self.by_inode.get(&inode).copied() {
+            // The very file that has probes on it, but not as it was: renamed, linked, or written to. On an overlay any
+            // of these may have made a copy, which is another file for the kernel.
+            if id.dev != OVERLAY && reading.as_ref().is_ok_and(|reading| self.is_unchanged(&old, reading)) {
+                self.rename(&old, id, path);
+                return Outcome::AlreadyAttached;
             }
-            Err(error) => return self.refuse(Some(id), Reason::Unusable, error.to_string()),
-        };
-        for (what, why) in &notes.skipped {
-            tracing::debug!("{}: {what}: {why}", path.display());
+            let probes = self.forget(&old);
+            self.superseded.extend(probes);
         }
-        if notes.notes.is_empty() {
-            return self.nothing(id);
+        match reading {
+            Ok(reading) => self.attach(file, path, (id, inode), &reading),
+            Err(Unread::Nothing) => {
+                self.without.put(id, Outcome::NothingWanted);
+                Outcome::NothingWanted
+            }
+            Err(Unread::Refused { reason, message, lasting }) => {
+                self.refuse(lasting.then_some(id), reason, message)
+            }
         }
-        if Some(notes.arch) != own_arch() {
-            let message = "its markers are for another processor".to_owned();
-            return self.refuse(Some(id), Reason::Foreign, message);
-        }
-        self.attach(file, path, id, &notes)
+    }
+
+    fn is_unchanged(&self, id: &ImageId, reading: &Reading) -> bool {
+        self.attached.get(id).is_some_and(|attached| attached.print == reading.print)
+    }
+
+    /// An attached image is now known by another identity.
+    fn rename(&mut self, old: &ImageId, id: ImageId, path: &Path) {
+        let Some(mut attached) = self.attached.remove(old) else { return };
+        attached.image =
+            Arc::new(ImageInfo { id, path: path.to_owned(), ..ImageInfo::clone(&attached.image) });
+        self.by_inode.insert(attached.inode, id);
+        self.attached.insert(id, attached);
     }
 
     fn is_wanted(&self, provider: &str, name: &str) -> bool {
         self.mappings.contains_key(&(provider.to_owned(), name.to_owned()))
     }
 
-    fn attach(&mut self, file: &File, path: &Path, id: ImageId, notes: &ImageNotes) -> Outcome {
+    fn attach(
+        &mut self,
+        file: &File,
+        path: &Path,
+        (id, inode): (ImageId, (u64, u64)),
+        reading: &Reading,
+    ) -> Outcome {
+        let notes = &reading.notes;
         // Sites of one marker that read their arguments alike share a spec.
         // Arguments relative to the instruction differ from site to site although their text may not.
         let mut groups: BTreeMap<(&str, &str, &str, u64), Vec<&Note>> = BTreeMap::new();
@@ -140,16 +163,17 @@ impl<A: Attacher> Manager<A> {
                 self.attached.len(),
                 self.capacity.images
             );
-            // Not remembered: there may be room later.
-            return self.refuse(None, Reason::Full, message);
+            // Looked at again when there is room: see `reclaim`.
+            return self.refuse(Some(id), Reason::Full, message);
         }
-        let before = site_bytes(file, &notes.notes);
         let image = Arc::new(ImageInfo {
             id,
             path: path.to_owned(),
             build_id: notes.build_id.clone(),
             sites: notes.notes.len(),
         });
+        let limits = self.limits;
+        let symbols = Symbols::new(file, &limits);
         let mut probes = Vec::with_capacity(groups.len());
         let mut sites = Vec::with_capacity(notes.notes.len());
         for ((provider, name, args, _), notes_of_spec) in groups {
@@ -157,7 +181,7 @@ impl<A: Attacher> Manager<A> {
             else {
                 continue;
             };
-            match self.place(file, notes.arch, &mapping, &image, args, &notes_of_spec) {
+            match self.place(&symbols, notes.arch, &mapping, &image, args, &notes_of_spec) {
                 Ok(probe) => {
                     sites.extend(notes_of_spec.iter().map(|note| Site {
                         offset: note.offset,
@@ -173,14 +197,17 @@ impl<A: Attacher> Manager<A> {
             }
         }
         // The kernel will put its probes by offset: the file must still be the one that was read.
-        if identify(file).ok() != Some(id) || before.is_none() || site_bytes(file, &notes.notes) != before {
+        if identify(file).ok() != Some(id) || print(file, &notes.notes) != Some(reading.print) {
             self.release(&probes);
             return self.refuse(None, Reason::Changed, "it changed while it was looked at".to_owned());
         }
         match self.attacher.attach(file, &sites) {
             Ok(link) => {
                 let outcome = Outcome::Attached { probes: probes.len(), sites: sites.len() };
-                self.attached.insert(id, Attached { image, probes, _link: link });
+                self.registry.attached(image.sites);
+                self.by_inode.insert(inode, id);
+                self.attached
+                    .insert(id, Attached { image, probes, inode, print: reading.print, link: Some(link) });
                 outcome
             }
             Err(error) => {
@@ -193,7 +220,7 @@ impl<A: Attacher> Manager<A> {
     /// Takes a spec for sites that read their arguments alike, and puts it in place.
     fn place(
         &mut self,
-        file: &File,
+        symbols: &Symbols<'_>,
         arch: Arch,
         mapping: &Arc<Mapping>,
         image: &Arc<ImageInfo>,
@@ -217,12 +244,13 @@ impl<A: Attacher> Manager<A> {
             generation: *generation,
             max_string: self.capacity.max_string,
         };
-        let resolve = |name: &str| -> Option<u64> {
-            let names = [name.to_owned()];
-            symbol_addresses(file, &self.limits, &names).ok()?.remove(name)
-        };
+        let resolve = |name: &str| symbols.address(name);
         let site = notes.first().map_or(0, |note| note.address);
         let places = spec::parse_args(args, arch, site, Some(&resolve));
+        for (i, why) in places.iter().enumerate().filter_map(|(i, arg)| Some((i, arg.place.obstacle()?))) {
+            let Mapping { provider, marker, .. } = &**mapping;
+            tracing::debug!("{:?}: argument {i} of {provider}:{marker} stays unread: {why}", image.path);
+        }
         let compiled = spec::compile(mapping, &places, &slots);
         let probe = ProbeInfo {
             spec,
@@ -234,7 +262,7 @@ impl<A: Attacher> Manager<A> {
             histogram,
             unreadable: unreadable(&compiled),
         };
-        self.by_spec.insert(spec, Arc::new(probe.clone()));
+        self.registry.insert(probe.clone());
         if let Err(error) = self.attacher.put_spec(spec, &compiled) {
             self.release(&[Arc::new(probe)]);
             return Err((Reason::Kernel, error.to_string()));
@@ -259,30 +287,40 @@ impl<A: Attacher> Manager<A> {
     /// Gives back the specs of probes that were never attached, so that nothing was counted on them.
     fn release(&mut self, probes: &[Arc<ProbeInfo>]) {
         for probe in probes {
-            self.by_spec.remove(&probe.spec);
+            self.registry.remove(probe.spec);
             self.specs.give_back(probe.spec);
         }
     }
 
-    fn nothing(&mut self, id: ImageId) -> Outcome {
-        self.without.put(id, Outcome::NothingWanted);
-        Outcome::NothingWanted
-    }
-
     /// Counts a refusal, and remembers it for as long as the image stays as it is if `id` is given.
     fn refuse(&mut self, id: Option<ImageId>, reason: Reason, message: String) -> Outcome {
-        *self.refusals.entry(reason).or_insert(0) += 1;
-        let outcome = Outcome::Refused { reason, message };
+        self.registry.refused(reason);
         if let Some(id) = id {
-            self.without.put(id, outcome.clone());
+            self.without.put(id, Outcome::Refused { reason, message: message.clone(), again: true });
         }
-        outcome
+        Outcome::Refused { reason, message, again: false }
     }
 
-    /// Takes the probes off an image. Their specs stay taken until [`Manager::reclaim`]: first the caller reads
-    /// their counters and lets the ring run dry.
+    /// Takes the probes off an image. Their specs stay taken until [`Manager::reclaim`]: first the caller lets the
+    /// ring run dry and reads their counters.
     pub fn forget(&mut self, id: &ImageId) -> Vec<Arc<ProbeInfo>> {
-        self.attached.remove(id).map(|attached| attached.probes).unwrap_or_default()
+        let Some(attached) = self.attached.remove(id) else { return Vec::new() };
+        self.by_inode.remove(&attached.inode);
+        self.registry.detached(attached.image.sites);
+        attached.probes
+    }
+
+    /// Probes that came off because their file was written to, so that they would have sat on wrong offsets. The
+    /// caller does with them as with those of [`Manager::forget`].
+    pub fn take_superseded(&mut self) -> Vec<Arc<ProbeInfo>> {
+        std::mem::take(&mut self.superseded)
+    }
+
+    /// Takes the probes off all images. Everything stays known, for the last look at the counters.
+    pub fn let_go(&mut self) {
+        for attached in self.attached.values_mut() {
+            drop(attached.link.take());
+        }
     }
 
     /// Takes back the specs of probes that [`Manager::forget`] gave. Images that were refused for want of room are
@@ -292,15 +330,10 @@ impl<A: Attacher> Manager<A> {
         self.without.retain(|outcome| !matches!(outcome, Outcome::Refused { reason: Reason::Full, .. }));
     }
 
-    /// The probe that a record's spec and generation stand for.
+    /// What other threads ask without waiting for this.
     #[must_use]
-    pub fn probe(&self, spec: u32, generation: u32) -> Option<Arc<ProbeInfo>> {
-        self.by_spec.get(&spec).filter(|probe| probe.generation == generation).map(Arc::clone)
-    }
-
-    /// Every probe with a spec, those of forgotten images that were not reclaimed yet included.
-    pub fn probes(&self) -> impl Iterator<Item = &Arc<ProbeInfo>> {
-        self.by_spec.values()
+    pub fn registry(&self) -> Registry {
+        self.registry.clone()
     }
 
     /// What is wanted.
@@ -312,36 +345,10 @@ impl<A: Attacher> Manager<A> {
     pub fn images(&self) -> impl Iterator<Item = &Arc<ImageInfo>> {
         self.attached.values().map(|attached| &attached.image)
     }
-
-    /// How many images were refused, by reason.
-    #[must_use]
-    pub fn refusals(&self) -> &BTreeMap<Reason, u64> {
-        &self.refusals
-    }
 }
 
 /// Which arguments of a spec stay unread.
 fn unreadable(spec: &Spec) -> u16 {
     let unread = |bits, (i, arg): (usize, &ArgSpec)| bits | u16::from(arg.location == LOC_UNREAD) << i;
     spec.args.iter().take(spec.argc.into()).enumerate().fold(0, unread)
-}
-
-/// A hash of the instructions at the sites, or `None` if they can't be read.
-fn site_bytes(file: &File, notes: &[Note]) -> Option<u64> {
-    let mut offsets: Vec<u64> = notes.iter().map(|note| note.offset).collect();
-    offsets.sort_unstable();
-    let mut hasher = DefaultHasher::new();
-    sample(file, &offsets, &mut hasher).ok()?;
-    Some(hasher.finish())
-}
-
-/// The processor that this program runs on.
-const fn own_arch() -> Option<Arch> {
-    if cfg!(target_arch = "x86_64") {
-        Some(Arch::X86_64)
-    } else if cfg!(target_arch = "aarch64") {
-        Some(Arch::Aarch64)
-    } else {
-        None
-    }
 }

@@ -5,7 +5,9 @@
 //! sites' bytes are compared right before attaching, and any change makes it another image.
 
 mod cache;
+mod image;
 mod manager;
+mod registry;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -15,6 +17,7 @@ use std::{fs::File, path::PathBuf, sync::Arc};
 use sidecar_common::{Spec, StatusTable};
 
 pub use manager::Manager;
+pub use registry::{Figures, Registry};
 
 use crate::{bpf::Site, elf::ImageId, mapping::Mapping};
 
@@ -155,5 +158,7 @@ pub enum Outcome {
         reason: Reason,
         /// The reason in words.
         message: String,
+        /// It was refused before, and is as it was then.
+        again: bool,
     },
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::fcntl::OFlag;
+use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, fstatfs};
 
 /// Identity of a file's content, as far as the kernel tells it.
 ///
@@ -14,7 +15,7 @@ use nix::fcntl::OFlag;
 /// ([`super::sample`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ImageId {
-    /// Device number.
+    /// Device number; [`OVERLAY`] for every overlay file system.
     pub dev: u64,
     /// Inode number.
     pub ino: u64,
@@ -26,7 +27,12 @@ pub struct ImageId {
     pub ctime_ns: i64,
 }
 
-/// Identity of an open file (one `fstat`).
+/// Stands for the device of a file on an overlay, as containers have it: the same lower file shows in many of them, each
+/// with a device of its own, but the kernel puts a probe on the one file below. Its inode number and times are those of
+/// the file below.
+pub const OVERLAY: u64 = 0;
+
+/// Identity of an open file (one `fstat` and one `fstatfs`).
 ///
 /// # Errors
 /// What `fstat` answers, or `InvalidInput` if it is not a regular file.
@@ -35,13 +41,22 @@ pub fn identify(file: &File) -> io::Result<ImageId> {
     if !meta.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
+    let is_overlay = fstatfs(file).is_ok_and(|found| found.filesystem_type() == OVERLAYFS_SUPER_MAGIC);
     Ok(ImageId {
-        dev: meta.dev(),
+        dev: if is_overlay { OVERLAY } else { meta.dev() },
         ino: meta.ino(),
         size: meta.size(),
         mtime_ns: nanoseconds(meta.mtime(), meta.mtime_nsec()),
         ctime_ns: nanoseconds(meta.ctime(), meta.ctime_nsec()),
     })
+}
+
+/// Device and inode of an open file, on an overlay those that only this overlay has.
+///
+/// # Errors
+/// What `fstat` answers.
+pub fn inode(file: &File) -> io::Result<(u64, u64)> {
+    file.metadata().map(|meta| (meta.dev(), meta.ino()))
 }
 
 const fn nanoseconds(seconds: i64, rest: i64) -> i64 {

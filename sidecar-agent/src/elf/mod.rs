@@ -21,7 +21,7 @@ mod tests;
 
 pub use dynamic::{Dynamic, needed};
 pub use error::ElfError;
-pub use identity::{ImageId, identify, open};
+pub use identity::{ImageId, OVERLAY, identify, inode, open};
 pub use libraries::{Libraries, MissingLibrary, libraries};
 pub use notes::{ImageNotes, Note, read_notes, read_notes_where};
 pub use resolve::SearchPath;

@@ -11,6 +11,10 @@ use crate::sinks::{QueueStats, SinkStats};
 /// A loss keeps its component degraded for so long after it was last seen to grow.
 const REMEMBER: Duration = Duration::from_secs(60);
 
+/// Reasons of refusals that hide a wanted marker. The others are those of files that can't be watched at all, of which
+/// a node may have any number, and anybody may bring more.
+const TROUBLES: [&str; 3] = ["changed", "full", "kernel"];
+
 /// Share of a queue's capacity, in percent, above which it is degraded.
 const FULL_PERCENT: u64 = 80;
 
@@ -27,6 +31,8 @@ pub fn kernel(unavailable: Option<&str>) -> Component {
 #[derive(Debug, Default)]
 pub struct Checks {
     losses: HashMap<String, Loss>,
+    /// Wake-ups of the ring's reader and records that it took, as last seen.
+    pulse: (u64, u64),
 }
 
 /// A counter of something bad, and when it was last seen to grow.
@@ -37,10 +43,14 @@ struct Loss {
 }
 
 impl Checks {
-    /// Sets the components `attachments`, `ring`, `queue` and `sinks`, and the queue's figures; counts as a
-    /// sign of life of the path of events ([`Health::beat`]).
+    /// Sets the components `attachments`, `ring`, `queue` and `sinks`, and the queue's figures. That the reader of
+    /// the ring has woken up since the last time (it does twice a second at least) is the sign of life of the path
+    /// of events ([`Health::beat`]).
     pub fn update(&mut self, health: &Health, snapshot: &Snapshot, now: Instant) {
-        health.beat(now);
+        let pulse = (snapshot.reader_wakeups, snapshot.records_received);
+        if pulse != std::mem::replace(&mut self.pulse, pulse) {
+            health.beat(now);
+        }
         health.set_queue(snapshot.queue);
         health.set("attachments", self.attachments(snapshot, now));
         health.set("ring", self.ring(snapshot, now));
@@ -49,10 +59,19 @@ impl Checks {
     }
 
     fn attachments(&mut self, snapshot: &Snapshot, now: Instant) -> Component {
-        let refusals = snapshot.attach_refusals.iter().map(|(_, count)| count).sum();
+        let count = |only: Option<&[&str]>| -> u64 {
+            let counted = |reason: &&str| only.is_none_or(|only| only.contains(reason));
+            snapshot
+                .attach_refusals
+                .iter()
+                .filter(|(reason, _)| counted(reason))
+                .map(|(_, count)| count)
+                .sum()
+        };
+        let refusals = count(None);
         let (images, sites) = (snapshot.attached_images, snapshot.attached_sites);
-        let component = if self.grew("attachments", refusals, now) {
-            Component::degraded("files or sites were refused a probe lately; the log names them")
+        let component = if self.grew("attachments", count(Some(&TROUBLES)), now) {
+            Component::degraded("programs with wanted markers got no probe lately; the log says why")
         } else {
             Component::healthy(format!("{sites} sites in {images} files"))
         };
@@ -175,9 +194,32 @@ mod tests {
         let lost = Counters { lost: 1, ..Counters::default() };
         Bench::expect_passing("ring", "lost lately", |s| s.probes[1].counters = lost);
         Bench::expect_passing("queue", "dropped", |s| s.queue.dropped_oldest = 1);
-        Bench::expect_passing("attachments", "refused", |s| s.attach_refusals = vec![("not_elf", 1)]);
+        Bench::expect_passing("attachments", "got no probe", |s| s.attach_refusals = vec![("full", 1)]);
         Bench::expect_passing("sinks", "could not be written", |s| s.sinks[0].write_failed = 1);
         Bench::expect_passing("sinks", "its queue dropped", |s| s.sinks[0].queue.dropped_newest = 1);
+    }
+
+    #[test]
+    fn files_that_nobody_could_watch_are_counted_and_no_trouble() {
+        let mut bench = Bench::new();
+        bench.snapshot.attach_refusals = vec![("unusable", 7), ("foreign", 1)];
+        assert_eq!(bench.level("attachments").0, Level::Healthy);
+    }
+
+    #[test]
+    fn the_path_of_events_lives_while_the_reader_of_the_ring_does() {
+        let mut bench = Bench::new();
+        let alive = |bench: &mut Bench| {
+            bench.checks.update(&bench.health, &bench.snapshot, bench.now);
+            bench.health.report(bench.now).components.get("data_path").map(|found| found.status)
+        };
+        assert_eq!(alive(&mut bench), None, "nothing is read without BPF");
+        bench.snapshot.reader_wakeups = 1;
+        assert_eq!(alive(&mut bench), Some(Level::Healthy));
+        bench.now += Duration::from_secs(60);
+        assert_eq!(alive(&mut bench), Some(Level::Degraded), "it has not woken up for a minute");
+        bench.snapshot.records_received = 1;
+        assert_eq!(alive(&mut bench), Some(Level::Healthy));
     }
 
     #[test]

@@ -139,8 +139,11 @@ impl Drain {
                 tokio::task::yield_now().await;
                 continue;
             }
-            if stopping && taken == 0 && room > 0 {
-                return Ok(());
+            if taken == 0 && room > 0 {
+                self.shared.tallies.emptied.fetch_add(1, Ordering::Release);
+                if stopping {
+                    return Ok(());
+                }
             }
             quiet = if taken == 0 && room > 0 { quiet + 1 } else { 0 };
             let sleep = if quiet < QUIET_ROUNDS || room == 0 {

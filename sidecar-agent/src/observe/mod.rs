@@ -8,6 +8,7 @@ mod clock;
 mod cost;
 mod drain;
 mod retired;
+mod say;
 mod scan;
 mod shared;
 mod snapshot;
@@ -20,6 +21,8 @@ use std::{
     sync::{Arc, atomic::Ordering, mpsc},
     thread::{self, JoinHandle},
 };
+
+use tokio::sync::oneshot;
 
 pub use cost::{OwnCost, own_cost};
 pub use drain::OnFull;
@@ -84,6 +87,7 @@ pub struct Observer {
     data: DataPath,
     events: Option<JoinHandle<()>>,
     watch: Option<Watch>,
+    looked: Option<oneshot::Receiver<()>>,
 }
 
 impl Observer {
@@ -117,11 +121,18 @@ impl Observer {
             .spawn(move || runtime.block_on(feed(&source, &mut consumer)))
             .map_err(ObserveError::Thread)?;
         let (executed, execs) = mpsc::sync_channel(EXECS_WAITING);
-        let watch = Watch::start(Arc::clone(&shared), execs, config).map_err(ObserveError::Thread)?;
+        let (tell, looked) = oneshot::channel();
+        let watch = Watch::start(Arc::clone(&shared), execs, config, tell).map_err(ObserveError::Thread)?;
         let data =
             DataPath::start(reader, Arc::clone(&shared), Arc::clone(&queue), options.on_full, executed)
                 .map_err(ObserveError::Thread)?;
-        Ok(Self { shared, queue, data, events: Some(events), watch: Some(watch) })
+        Ok(Self { shared, queue, data, events: Some(events), watch: Some(watch), looked: Some(looked) })
+    }
+
+    /// Becomes ready when what is there already was looked at: configured files and libraries, and running
+    /// programs. There is one.
+    pub fn take_looked(&mut self) -> Option<oneshot::Receiver<()>> {
+        self.looked.take()
     }
 
     /// What this kernel can do.
@@ -161,10 +172,10 @@ impl Observer {
         self.shared.measure_programs(on);
     }
 
-    /// Takes what is still in the ring and hands it to the consumer. What is hit afterwards is counted by the
-    /// kernel, but its detail is not read any more. Gives the totals.
+    /// Takes the probes off, takes what is still in the ring and hands it to the consumer. Gives the totals.
     pub fn finish(&mut self) -> Totals {
         self.watch = None;
+        self.shared.let_go();
         self.data.finish();
         self.queue.close();
         if let Some(events) = self.events.take()

@@ -2,13 +2,13 @@
 
 use std::{
     collections::HashSet,
-    os::unix::fs::MetadataExt as _,
+    fs::File,
     path::{Component, Path, PathBuf},
 };
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use crate::elf::Arch;
+use crate::elf::{Arch, identify};
 
 /// Files that one glob may match.
 const MOST_FILES: usize = 10_000;
@@ -78,13 +78,33 @@ pub(super) fn processes() -> Vec<u32> {
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// Device and inode of the files that processes execute.
+/// Device and inode, as in an [`crate::elf::ImageId`], of the files whose code processes have mapped: their programs and
+/// libraries.
 pub(super) fn mapped_files() -> HashSet<(u64, u64)> {
-    processes()
-        .into_iter()
-        .filter_map(|pid| std::fs::metadata(format!("/proc/{pid}/exe")).ok())
-        .map(|meta| (meta.dev(), meta.ino()))
-        .collect()
+    let mut seen = HashSet::new();
+    let mut found = HashSet::new();
+    for pid in processes() {
+        let mut add = |path: String| {
+            if let Ok(id) = File::open(path).and_then(|file| identify(&file)) {
+                found.insert((id.dev, id.ino));
+            }
+        };
+        add(format!("/proc/{pid}/exe"));
+        let Ok(maps) = std::fs::read(format!("/proc/{pid}/maps")) else { continue };
+        for line in String::from_utf8_lossy(&maps).lines() {
+            let mut words = line.split_ascii_whitespace();
+            let (Some(range), Some(rights), _, Some(device), Some(inode)) =
+                (words.next(), words.next(), words.next(), words.next(), words.next())
+            else {
+                continue;
+            };
+            // The device there is not the one that `stat` names on every file system, so the file itself is asked.
+            if rights.contains('x') && inode != "0" && seen.insert((device.to_owned(), inode.to_owned())) {
+                add(format!("/proc/{pid}/map_files/{range}"));
+            }
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -119,7 +139,9 @@ mod tests {
     #[test]
     fn this_process_is_running_and_executes_its_file() {
         assert!(processes().contains(&std::process::id()));
-        let own = std::fs::metadata("/proc/self/exe").unwrap();
-        assert!(mapped_files().contains(&(own.dev(), own.ino())));
+        let own = identify(&File::open("/proc/self/exe").unwrap()).unwrap();
+        let mapped = mapped_files();
+        assert!(mapped.contains(&(own.dev, own.ino)));
+        assert!(mapped.len() > 1, "the C library is mapped too");
     }
 }

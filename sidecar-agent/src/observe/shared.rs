@@ -15,10 +15,17 @@ use std::{
 
 use sidecar_common::Counters;
 
-use super::{ObserveError, attacher::KernelAttacher, retired::Retired, retired::add};
+use super::{
+    ObserveError,
+    attacher::KernelAttacher,
+    retired::{Retired, add},
+    say::{Speaker, shown},
+};
 use crate::{
-    attach::{Capacity, Manager, Outcome, ProbeInfo},
-    bpf::{BpfError, Features, Kernel, LoadOptions, ProgramStats, RingReader, Scope, StatsWindow},
+    attach::{Capacity, Manager, Outcome, ProbeInfo, Registry},
+    bpf::{
+        AttachMethod, BpfError, Features, Kernel, LoadOptions, ProgramStats, RingReader, Scope, StatsWindow,
+    },
     config::{Config, threshold},
     elf::ImageId,
     mapping::{self, Mapping},
@@ -62,6 +69,8 @@ pub(super) struct Tallies {
     pub(super) unknown_spec: AtomicU64,
     pub(super) wakeups: AtomicU64,
     pub(super) execs_missed: AtomicU64,
+    /// Times that the ring was found empty.
+    pub(super) emptied: AtomicU64,
     pub(super) snapshots: AtomicU64,
 }
 
@@ -99,7 +108,14 @@ pub(super) struct Shared {
     pub(super) features: Features,
     pub(super) kernel: Arc<Mutex<Kernel>>,
     pub(super) manager: Mutex<Manager<KernelAttacher>>,
+    /// Probes and their counters, for whoever must not wait for the manager.
+    pub(super) registry: Registry,
+    pub(super) mappings: Vec<Arc<Mapping>>,
+    /// Held while counters move from the kernel into it, so that they are never seen in neither or in both.
     pub(super) retired: Mutex<Retired>,
+    /// Probes that are off, each with the count of [`Tallies::emptied`] at which no record of theirs is left.
+    retiring: Mutex<Vec<(u64, Vec<Arc<ProbeInfo>>)>>,
+    speaker: Speaker,
     pub(super) tallies: Tallies,
     pub(super) signals: Vec<(String, u64)>,
     pub(super) ring_bytes: u64,
@@ -144,11 +160,16 @@ impl Shared {
             max_string: u32::try_from(config.discovery.max_string_bytes).unwrap_or(1024),
             ..Capacity::default()
         };
+        let manager = Manager::new(attacher, wanted.mappings, indices, capacity);
         let shared = Self {
             features,
             kernel,
-            manager: Mutex::new(Manager::new(attacher, wanted.mappings, indices, capacity)),
+            registry: manager.registry(),
+            mappings: manager.mappings().map(Arc::clone).collect(),
+            manager: Mutex::new(manager),
             retired: Mutex::default(),
+            retiring: Mutex::default(),
+            speaker: Speaker::default(),
             tallies: Tallies::default(),
             signals: wanted.signals,
             ring_bytes: options.ring_bytes.into(),
@@ -183,39 +204,70 @@ impl Shared {
     }
 
     pub(super) fn consider(&self, file: &File, path: &Path) -> Outcome {
-        let outcome = self.manager().consider(file, path);
-        match &outcome {
-            Outcome::Attached { probes, sites } => {
-                tracing::info!("attached to {}: {probes} probes, {sites} sites", path.display());
-            }
-            Outcome::Refused { reason, message } => {
-                tracing::warn!("not attached to {} ({}): {message}", path.display(), reason.name());
-            }
-            Outcome::AlreadyAttached | Outcome::NothingWanted => {}
+        let (outcome, superseded) = {
+            let mut manager = self.manager();
+            (manager.consider(file, path), manager.take_superseded())
+        };
+        if !superseded.is_empty() {
+            tracing::info!("{} was written to; its former probes are off", shown(path));
+            self.retire(superseded);
         }
+        self.speaker.say(&outcome, path);
         outcome
     }
 
     pub(super) fn probe(&self, spec: u32, generation: u32) -> Option<Arc<ProbeInfo>> {
-        self.manager().probe(spec, generation)
+        self.registry.probe(spec, generation)
     }
 
-    /// Takes the probes off an image and keeps their counts.
+    /// Takes the probes off an image. Their counts are kept.
     pub(super) fn forget(&self, id: &ImageId) {
         let probes = self.manager().forget(id);
-        for probe in &probes {
-            let mut kernel = self.kernel();
-            match kernel.counters(probe.spec) {
-                Ok(counters) => {
-                    self.retired().fold(&probe.mapping.provider, &probe.mapping.marker, &counters);
-                    if let Err(error) = kernel.clear_counters(probe.spec) {
-                        tracing::error!("counters can't be cleared: {error}");
-                    }
+        self.retire(probes);
+    }
+
+    /// Takes the probes off every image, or where that takes long, has the kernel pass over their hits. What the
+    /// ring holds is then all that will come.
+    pub(super) fn let_go(&self) {
+        match self.features.attach {
+            AttachMethod::UprobeMulti => self.manager().let_go(),
+            AttachMethod::PerfEvent { .. } => {
+                if let Err(error) = self.kernel().set_enabled(false) {
+                    tracing::error!("probes can't be switched off: {error}");
                 }
-                Err(error) => tracing::error!("counters can't be read: {error}"),
             }
         }
-        self.manager().reclaim(&probes);
+    }
+
+    fn retire(&self, probes: Vec<Arc<ProbeInfo>>) {
+        // The round that the reader is in now may have begun before the probes came off.
+        let due = Tallies::read(&self.tallies.emptied) + 2;
+        lock(&self.retiring).push((due, probes));
+    }
+
+    /// Keeps the counts of probes that are off and of which no record is left, and takes back their specs.
+    pub(super) fn reclaim(&self) {
+        let emptied = Tallies::read(&self.tallies.emptied);
+        let (due, rest) =
+            std::mem::take(&mut *lock(&self.retiring)).into_iter().partition(|(at, _)| *at <= emptied);
+        lock(&self.retiring).extend::<Vec<_>>(rest);
+        let due: Vec<(u64, Vec<Arc<ProbeInfo>>)> = due;
+        for (_, probes) in due {
+            for probe in &probes {
+                let mut retired = self.retired();
+                let mut kernel = self.kernel();
+                match kernel.counters(probe.spec) {
+                    Ok(counters) => {
+                        retired.fold(&probe.mapping.provider, &probe.mapping.marker, &counters);
+                        if let Err(error) = kernel.clear_counters(probe.spec) {
+                            tracing::error!("counters can't be cleared: {error}");
+                        }
+                    }
+                    Err(error) => tracing::error!("counters can't be read: {error}"),
+                }
+            }
+            self.manager().reclaim(&probes);
+        }
     }
 
     pub(super) fn measure_programs(&self, on: bool) {
@@ -225,17 +277,14 @@ impl Shared {
 
     pub(super) fn totals(&self, queue: QueueStats) -> Totals {
         let mut counters = Counters::default();
-        let (specs, images, sites) = {
-            let manager = self.manager();
-            for mapping in manager.mappings() {
-                add(&mut counters, &self.retired().get(&mapping.provider, &mapping.marker));
-            }
-            let specs: Vec<u32> = manager.probes().map(|probe| probe.spec).collect();
-            (specs, manager.images().count() as u64, manager.images().map(|image| image.sites as u64).sum())
-        };
+        let retired = self.retired();
+        for mapping in &self.mappings {
+            add(&mut counters, &retired.get(&mapping.provider, &mapping.marker));
+        }
+        let figures = self.registry.figures();
         let kernel = self.kernel();
-        for spec in specs {
-            match kernel.counters(spec) {
+        for probe in self.registry.probes() {
+            match kernel.counters(probe.spec) {
                 Ok(found) => add(&mut counters, &found),
                 Err(error) => tracing::error!("counters can't be read: {error}"),
             }
@@ -245,8 +294,8 @@ impl Shared {
             queue,
             received: Tallies::read(&self.tallies.received),
             undecoded: Tallies::read(&self.tallies.malformed) + Tallies::read(&self.tallies.unknown_spec),
-            images,
-            sites,
+            images: figures.images as u64,
+            sites: figures.sites as u64,
             wakeups: Tallies::read(&self.tallies.wakeups),
             programs: kernel.probe_stats().unwrap_or_default(),
             process_lost: kernel.process_lost().unwrap_or_default(),

@@ -15,40 +15,36 @@ use crate::{
 };
 
 impl Shared {
-    /// Copies everything. Holds the manager's lock for a copy of its list, the kernel's for one system call a
-    /// counter; the path of events waits for neither.
+    /// Copies everything. Holds the kernel's lock for one system call a counter; the path of events waits for none
+    /// of these locks, and this does not wait for a file that is being read or attached to.
     pub(super) fn snapshot(&self, queue: QueueStats) -> Snapshot {
         let mut probes: HashMap<(String, String), ProbeStats> = HashMap::new();
         let mut histograms: HashMap<(String, String), u32> = HashMap::new();
         let mut specs = Vec::new();
-        let (images, sites, refusals) = {
-            let manager = self.manager();
-            for mapping in manager.mappings() {
-                let key = (mapping.provider.clone(), mapping.marker.clone());
-                let is_end = mapping.event == EventKind::TestEnd;
-                let stats = ProbeStats {
-                    provider: mapping.provider.clone(),
-                    marker: mapping.marker.clone(),
-                    event_type: mapping.event_type_of(None).into_owned(),
-                    failure_type: (is_end && mapping.event_type.is_none())
-                        .then(|| mapping.event_type_of(Some(sidecar_common::Status::Failed)).into_owned()),
-                    has_status: mapping.position(Role::Status).is_some(),
-                    counters: self.retired().get(&mapping.provider, &mapping.marker),
-                    histogram: mapping.duration_arg().filter(|_| is_end).map(|_| Histogram::default()),
-                };
-                probes.insert(key, stats);
+        let retired = self.retired();
+        for mapping in &self.mappings {
+            let key = (mapping.provider.clone(), mapping.marker.clone());
+            let is_end = mapping.event == EventKind::TestEnd;
+            let stats = ProbeStats {
+                provider: mapping.provider.clone(),
+                marker: mapping.marker.clone(),
+                event_type: mapping.event_type_of(None).into_owned(),
+                failure_type: (is_end && mapping.event_type.is_none())
+                    .then(|| mapping.event_type_of(Some(sidecar_common::Status::Failed)).into_owned()),
+                has_status: mapping.position(Role::Status).is_some(),
+                counters: retired.get(&mapping.provider, &mapping.marker),
+                histogram: mapping.duration_arg().filter(|_| is_end).map(|_| Histogram::default()),
+            };
+            probes.insert(key, stats);
+        }
+        for probe in self.registry.probes() {
+            let key = (probe.mapping.provider.clone(), probe.mapping.marker.clone());
+            if let Some(histogram) = probe.histogram {
+                histograms.insert(key.clone(), histogram);
             }
-            for probe in manager.probes() {
-                let key = (probe.mapping.provider.clone(), probe.mapping.marker.clone());
-                if let Some(histogram) = probe.histogram {
-                    histograms.insert(key.clone(), histogram);
-                }
-                specs.push((key, probe.spec));
-            }
-            let refusals = manager.refusals().iter().map(|(reason, count)| (reason.name(), *count)).collect();
-            let sites = manager.images().map(|image| image.sites as u64).sum();
-            (manager.images().count() as u64, sites, refusals)
-        };
+            specs.push((key, probe.spec));
+        }
+        let figures = self.registry.figures();
         let kernel = self.kernel();
         for (key, spec) in specs {
             if let (Some(stats), Ok(counters)) = (probes.get_mut(&key), kernel.counters(spec)) {
@@ -60,17 +56,18 @@ impl Shared {
                 stats.histogram = Some(histogram);
             }
         }
+        drop(retired);
         let tallies = &self.tallies;
         Snapshot {
             probes: probes.into_values().collect(),
-            attached_images: images,
-            attached_sites: sites,
-            attach_refusals: refusals,
+            attached_images: figures.images as u64,
+            attached_sites: figures.sites as u64,
+            attach_refusals: figures.refusals.iter().map(|(reason, count)| (reason.name(), *count)).collect(),
             ring_bytes: self.ring_bytes,
             sampling_rates: self
                 .signals
                 .iter()
-                .map(|(name, threshold)| (name.clone(), *threshold as f64 / RATE_ONE as f64))
+                .map(|(name, threshold)| (name.clone(), rate(*threshold)))
                 .collect(),
             reader_wakeups: Tallies::read(&tallies.wakeups),
             records_received: Tallies::read(&tallies.received),
@@ -82,6 +79,23 @@ impl Shared {
             queue,
             sinks: Vec::new(),
             errors: Vec::new(),
+        }
+    }
+}
+
+/// The rate of a threshold, as people wrote it: a threshold is finer than any rate needs to be told.
+fn rate(threshold: u64) -> f64 {
+    (threshold as f64 / RATE_ONE as f64 * 1e9).round() / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_told_as_they_were_written() {
+        for written in [0.0, 1e-6, 0.01, 0.05, 0.123_456_789, 0.2, 1.0] {
+            assert!(crate::config::threshold(written).map(rate) == Some(written), "{written}");
         }
     }
 }

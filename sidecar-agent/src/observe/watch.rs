@@ -1,5 +1,5 @@
-//! Looks at programs that were executed, at those that run already, and at configured files and libraries; and lets
-//! go of images that are gone. On a thread of its own, because looking takes time.
+//! Looks at configured files and libraries, at programs that run already and at those that are executed; and lets go
+//! of images that are gone. On a thread of its own, because looking takes time.
 
 use std::{
     collections::HashSet,
@@ -15,15 +15,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{scan, shared::Shared};
+use tokio::sync::oneshot;
+
+use super::{
+    say::shown,
+    scan,
+    shared::{Shared, Tallies},
+};
 use crate::{
-    attach::Outcome,
+    attach::{Outcome, Reason},
     config::Config,
     elf::{ImageId, Limits, SearchPath, identify, libraries, open},
 };
 
 /// How often images are checked for being gone.
-const SWEEP: Duration = Duration::from_secs(30);
+const SWEEP: Duration = Duration::from_secs(10);
 /// How long the thread sleeps at most: bounds how late it sees that it is to end.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -34,38 +40,36 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Attaches to what the config names, and starts the thread.
-    pub(super) fn start(shared: Arc<Shared>, execs: Receiver<u32>, config: &Config) -> io::Result<Self> {
-        for path in scan::files(&config.discovery.files) {
-            consider_path(&shared, &path);
-        }
-        let search = SearchPath::system(None);
-        for name in &config.discovery.libraries {
-            let path = Path::new(name);
-            if path.is_absolute() {
-                consider_path(&shared, path);
-            } else if let Some(found) = search.find(name, scan::own_arch(), &Limits::default()) {
-                consider_path(&shared, &found);
-            } else {
-                tracing::info!(
-                    "the library {name} is in none of the loader's folders; programs may still bring it"
-                );
-            }
-        }
-        let wanted: Vec<String> = config.discovery.libraries.clone();
-        *shared.libraries.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = wanted;
+    /// Starts the thread. What is there already is looked at there if the whole node is watched, and here if it is
+    /// a command that waits for it. `looked` is told when that is done.
+    pub(super) fn start(
+        shared: Arc<Shared>,
+        execs: Receiver<u32>,
+        config: &Config,
+        looked: oneshot::Sender<()>,
+    ) -> io::Result<Self> {
+        *shared.libraries.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+            config.discovery.libraries.clone();
         let stop = Arc::new(AtomicBool::new(false));
-        let body = {
-            let stop = Arc::clone(&stop);
-            let existing = config.discovery.exec && shared.is_node();
-            move || {
-                if existing {
-                    for pid in scan::processes() {
-                        consider_process(&shared, pid);
-                    }
-                }
-                serve(&shared, &execs, &stop);
+        let mut watcher = Watcher {
+            stop: Arc::clone(&stop),
+            files: config.discovery.files.clone(),
+            libraries: config.discovery.libraries.clone(),
+            exec: config.discovery.exec && shared.is_node(),
+            missed: 0,
+            shared,
+        };
+        let is_node = watcher.shared.is_node();
+        if !is_node {
+            watcher.look();
+        }
+        let body = move || {
+            if is_node {
+                watcher.look();
             }
+            // An error means that nobody waits for it.
+            let _ = looked.send(());
+            watcher.serve(&execs);
         };
         let thread = thread::Builder::new().name("sidecar-attach".to_owned()).spawn(body)?;
         Ok(Self { stop, thread: Some(thread) })
@@ -84,41 +88,119 @@ impl Drop for Watch {
     }
 }
 
-fn serve(shared: &Shared, execs: &Receiver<u32>, stop: &AtomicBool) {
-    let mut swept = Instant::now();
-    let mut gone = HashSet::new();
-    while !stop.load(Ordering::Acquire) {
-        match execs.recv_timeout(PATIENCE) {
-            Ok(pid) => consider_process(shared, pid),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => thread::park_timeout(PATIENCE),
-        }
-        if shared.is_node() && swept.elapsed() >= SWEEP {
-            swept = Instant::now();
-            gone = sweep(shared, &gone);
-        }
-    }
+struct Watcher {
+    shared: Arc<Shared>,
+    stop: Arc<AtomicBool>,
+    files: Vec<String>,
+    libraries: Vec<String>,
+    /// Running programs are looked at.
+    exec: bool,
+    /// Execs that were known to be missed when running programs were looked at last.
+    missed: u64,
 }
 
-/// Lets go of images whose file was gone or another at the last sweep already, and that no process executes now.
-/// Returns those that are gone now.
-fn sweep(shared: &Shared, gone_before: &HashSet<ImageId>) -> HashSet<ImageId> {
-    let images: Vec<_> = shared.manager().images().map(Arc::clone).collect();
-    let mut gone: HashSet<ImageId> = images
-        .iter()
-        .filter(|image| open(&image.path).and_then(|file| identify(&file)).ok() != Some(image.id))
-        .map(|image| image.id)
-        .collect();
-    if gone.is_empty() {
-        return gone;
+impl Watcher {
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
     }
-    let in_use = scan::mapped_files();
-    gone.retain(|id| !in_use.contains(&(id.dev, id.ino)));
-    for image in images.iter().filter(|image| gone.contains(&image.id) && gone_before.contains(&image.id)) {
-        shared.forget(&image.id);
-        tracing::info!("let go of {}: the file is gone", image.path.display());
+
+    /// Looks at what the config names, and at what runs.
+    fn look(&mut self) {
+        for path in scan::files(&self.files) {
+            if self.is_stopped() {
+                return;
+            }
+            consider_path(&self.shared, &path);
+        }
+        let search = SearchPath::system(None);
+        for name in &self.libraries {
+            let path = Path::new(name);
+            if path.is_absolute() {
+                consider_path(&self.shared, path);
+            } else if let Some(found) = search.find(name, scan::own_arch(), &Limits::default()) {
+                consider_path(&self.shared, &found);
+            } else {
+                tracing::info!(
+                    "the library {name} is in none of the loader's folders; programs may still bring it"
+                );
+            }
+        }
+        if self.exec {
+            self.look_at_processes();
+        }
     }
-    gone
+
+    fn look_at_processes(&mut self) {
+        self.missed = self.execs_missed();
+        for pid in scan::processes() {
+            if self.is_stopped() {
+                return;
+            }
+            consider_process(&self.shared, pid);
+        }
+    }
+
+    /// Execs of which no word came: the ring or the way to this thread was full.
+    fn execs_missed(&self) -> u64 {
+        let lost = self.shared.kernel().control().map(|control| control.process_lost).unwrap_or_default();
+        lost + Tallies::read(&self.shared.tallies.execs_missed)
+    }
+
+    fn serve(&mut self, execs: &Receiver<u32>) {
+        let mut swept = Instant::now();
+        let mut gone = HashSet::new();
+        while !self.is_stopped() {
+            match execs.recv_timeout(PATIENCE) {
+                Ok(pid) => consider_process(&self.shared, pid),
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.exec && self.execs_missed() > self.missed {
+                        tracing::debug!("some execs were missed; every running program is looked at");
+                        self.look_at_processes();
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => thread::park_timeout(PATIENCE),
+            }
+            self.shared.reclaim();
+            if self.shared.is_node() && swept.elapsed() >= SWEEP {
+                gone = self.sweep(&gone);
+                swept = Instant::now();
+            }
+        }
+    }
+
+    /// Looks again at images whose file was changed or replaced. Lets go of those whose file was gone at the last
+    /// sweep already, and that no process has mapped now. Returns those that are gone now.
+    fn sweep(&self, gone_before: &HashSet<ImageId>) -> HashSet<ImageId> {
+        let images: Vec<_> = self.shared.manager().images().map(Arc::clone).collect();
+        let mut gone = HashSet::new();
+        for image in &images {
+            if self.is_stopped() {
+                return gone;
+            }
+            let found = open(&image.path).and_then(|file| Ok((identify(&file)?, file)));
+            match found {
+                Ok((id, _)) if id == image.id => continue,
+                Ok((_, file)) => {
+                    self.shared.consider(&file, &image.path);
+                }
+                Err(_) => {}
+            }
+            gone.insert(image.id);
+        }
+        // Those that only have another name or other times are known by another identity now.
+        gone.retain(|id| self.shared.manager().images().any(|image| image.id == *id));
+        if gone.is_empty() {
+            return gone;
+        }
+        let in_use = scan::mapped_files();
+        gone.retain(|id| !in_use.contains(&(id.dev, id.ino)));
+        for image in images.iter().filter(|image| gone.contains(&image.id) && gone_before.contains(&image.id))
+        {
+            self.shared.forget(&image.id);
+            tracing::info!("let go of {}: the file is gone and nothing runs it", shown(&image.path));
+        }
+        gone
+    }
 }
 
 /// Looks at the program that a process executes, through /proc, so that another mount namespace does not matter.
@@ -133,13 +215,26 @@ fn consider_process(shared: &Shared, pid: u32) {
     }
 }
 
+/// Looks at a file that the config names: then it is worth a line that there is nothing in it to watch.
 fn consider_path(shared: &Shared, path: &Path) {
     match open(path) {
         Ok(file) => {
-            shared.consider(&file, path);
+            let name = shown(path);
+            match shared.consider(&file, path) {
+                Outcome::Refused {
+                    reason: reason @ (Reason::Unusable | Reason::Foreign), message, ..
+                } => {
+                    tracing::warn!("discovery names {name}, but ({}) {message}", reason.name());
+                }
+                Outcome::NothingWanted => {
+                    tracing::info!("discovery names {name}, but it has no marker that is known");
+                }
+                // Told already, if it is worth it.
+                Outcome::Refused { .. } | Outcome::Attached { .. } | Outcome::AlreadyAttached => {}
+            }
             consider_libraries(shared, &file, path);
         }
-        Err(error) => tracing::warn!("{}: {error}", path.display()),
+        Err(error) => tracing::warn!("discovery names {}, but it can't be opened: {error}", shown(path)),
     }
 }
 

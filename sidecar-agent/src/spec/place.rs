@@ -49,9 +49,15 @@ impl Place {
     /// Whether the kernel programs can read it.
     #[must_use]
     pub const fn is_readable(&self) -> bool {
+        self.obstacle().is_none()
+    }
+
+    /// Why the kernel programs can't read it.
+    #[must_use]
+    pub const fn obstacle(&self) -> Option<&str> {
         match self {
-            Self::Unread { .. } => false,
-            Self::Constant(_) | Self::Register { .. } | Self::Memory { .. } | Self::Indexed { .. } => true,
+            Self::Unread { why } => Some(why.as_str()),
+            Self::Constant(_) | Self::Register { .. } | Self::Memory { .. } | Self::Indexed { .. } => None,
         }
     }
 }

@@ -60,6 +60,23 @@ pub(crate) fn offset(file: &[u8], address: u64) -> (usize, u32) {
     panic!("no segment holds {address:#x}");
 }
 
+/// How many writable segments are mapped from the page of a file that holds this offset. The kernel raises a semaphore
+/// in the first one.
+fn writable_segments_on_page(file: &[u8], offset: u64) -> usize {
+    let elf = ElfFile64::<Endianness>::parse(file).unwrap();
+    let endian = elf.endian();
+    let page = offset / 4096;
+    let holds =
+        |start: u64, size: u64| size > 0 && (start / 4096..=(start + size - 1) / 4096).contains(&page);
+    let segments = elf.elf_header().program_headers(endian, file).unwrap().iter();
+    segments
+        .filter(|segment| {
+            segment.p_type(endian) == elf::PT_LOAD && segment.p_flags(endian).0 & elf::PF_W.0 != 0
+        })
+        .filter(|segment| holds(segment.p_offset(endian), segment.p_filesz(endian)))
+        .count()
+}
+
 /// Checks that a file has each of the four markers once, whole, and in the right places.
 pub(crate) fn check(what: &str, file: &[u8], args: [&str; 4], code: &[u8], alignment: u64) {
     let notes = notes(file);
@@ -86,6 +103,7 @@ pub(crate) fn check(what: &str, file: &[u8], args: [&str; 4], code: &[u8], align
         assert_eq!(flags & (elf::PF_X | elf::PF_W).0, elf::PF_W.0, "{what}: {note:?}");
         assert!(probes.contains(&note.semaphore), "{what}: {note:?}");
         assert_eq!(file[at..at + 2], [0, 0], "{what}: {note:?}");
+        assert_eq!(writable_segments_on_page(file, at as u64), 1, "{what}: {note:?}");
     }
 }
 

@@ -1,0 +1,105 @@
+/* A program to be watched, with markers of the provider PROVIDER. It does what the lines of its standard input say, or its
+ * arguments, one line each:
+ *
+ *   tests FROM COUNT STATUS   starts and ends COUNT tests, `test::N`, with this status (a number)
+ *   hit COUNT                 fires `hit` COUNT times: number, a string
+ *   odd                       fires `odd`, whose second argument nobody can read
+ *   many                      runs over MANY sites of the marker `many`
+ *   semaphores                prints the listeners of start, end, hit
+ *   sync                      prints `ok`
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef MANY
+#define MANY 1
+#endif
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+
+/* The semaphores begin a page, as those of sidecar-markers do: see there. */
+unsigned short semaphores[4] __attribute__((section(".probes"), used, aligned(4096)));
+
+#define NOTE(name, semaphore, args)                                                                                  \
+    ".pushsection .note.stapsdt, \"\", @note\n"                                                                      \
+    ".balign 4\n"                                                                                                    \
+    ".4byte 992f-991f, 994f-993f, 3\n"                                                                               \
+    "991: .asciz \"stapsdt\"\n"                                                                                      \
+    "992: .balign 4\n"                                                                                               \
+    "993: .8byte 990b\n"                                                                                             \
+    ".8byte _.stapsdt.base\n"                                                                                        \
+    ".8byte " semaphore "\n"                                                                                         \
+    ".asciz \"" TEXT(PROVIDER) "\"\n"                                                                                \
+    ".asciz \"" name "\"\n"                                                                                          \
+    ".asciz \"" args "\"\n"                                                                                          \
+    "994: .balign 4\n"                                                                                               \
+    ".popsection\n"
+
+#define MARKER(name, semaphore, args)                                                                                \
+    __asm__(".text\n.balign 16\n.type fire_" name ", @function\nfire_" name ":\n"                                    \
+            "990: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00\nret\n" NOTE(name, semaphore, args))
+
+__asm__(".pushsection .stapsdt.base, \"aG\", @progbits, .stapsdt.base, comdat\n"
+        ".weak _.stapsdt.base\n.hidden _.stapsdt.base\n_.stapsdt.base: .space 1\n.size _.stapsdt.base, 1\n"
+        ".popsection\n");
+
+void fire_start(const char *test_id);
+void fire_end(const char *test_id, int status, unsigned long duration_ns, const char *message);
+void fire_hit(unsigned long number, const char *text);
+void fire_odd(unsigned long first, unsigned long second, const char *third);
+void fire_many(void);
+
+MARKER("start", "semaphores", "8@%rdi");
+MARKER("end", "semaphores + 2", "8@%rdi -4@%esi 8@%rdx 8@%rcx");
+MARKER("hit", "semaphores + 4", "8@%rdi 8@%rsi");
+MARKER("odd", "0", "8@%rdi 8@%nonsense((: 8@%rdx");
+__asm__(".text\n.balign 16\n.type fire_many, @function\nfire_many:\n"
+        ".rept " TEXT(MANY) "\n"
+        "990: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n.balign 16\n" NOTE("many", "0", "8@%rdi")
+        ".endr\nret\n");
+
+static volatile unsigned short *listeners = semaphores;
+
+static void obey(char *line) {
+    unsigned long a = 0, b = 0;
+    int status = 0;
+    char text[64];
+    if (sscanf(line, "tests %lu %lu %d", &a, &b, &status) == 3) {
+        for (unsigned long i = a; i < a + b; i++) {
+            snprintf(text, sizeof text, "test::%lu", i);
+            if (listeners[0]) fire_start(text);
+            if (listeners[1]) fire_end(text, status, 1000 * i, status ? "it did not" : NULL);
+        }
+    } else if (sscanf(line, "hit %lu", &a) == 1) {
+        for (unsigned long i = 0; i < a; i++) {
+            snprintf(text, sizeof text, "hit number %lu", i);
+            if (listeners[2]) fire_hit(i, text);
+        }
+    } else if (strncmp(line, "odd", 3) == 0) {
+        fire_odd(1, 2, "three");
+    } else if (strncmp(line, "many", 4) == 0) {
+        fire_many();
+    } else if (strncmp(line, "semaphores", 10) == 0) {
+        printf("%u %u %u\n", listeners[0], listeners[1], listeners[2]);
+    } else if (strncmp(line, "sync", 4) == 0) {
+        printf("ok\n");
+    } else {
+        fprintf(stderr, "not understood: %s\n", line);
+        exit(1);
+    }
+    fflush(stdout);
+}
+
+int main(int argc, char **argv) {
+    char line[256];
+    for (int i = 1; i < argc; i++) {
+        snprintf(line, sizeof line, "%s", argv[i]);
+        obey(line);
+    }
+    if (argc > 1) return 0;
+    printf("ready\n");
+    fflush(stdout);
+    while (fgets(line, sizeof line, stdin)) obey(line);
+    return 0;
+}

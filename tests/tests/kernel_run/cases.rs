@@ -1,0 +1,59 @@
+//! The list of tests.
+
+use anyhow::Result;
+
+use crate::{basics, death, discovery, files, foreign, many, refusals, sinks};
+
+/// A test.
+#[derive(Clone, Copy)]
+pub(crate) struct Case {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Its body.
+    pub(crate) test: fn() -> Result<()>,
+}
+
+const fn case(name: &'static str, test: fn() -> Result<()>) -> Case {
+    Case { name, test }
+}
+
+/// Every test.
+pub(crate) const ALL: &[Case] = &[
+    case("a_program_that_is_executed_is_found_and_its_events_are_written", basics::executed),
+    case("counts_are_exact_at_rate_0_1", basics::rate_tenth),
+    case("counts_are_exact_at_rate_0", basics::rate_zero),
+    case("every_path_answers", basics::endpoints),
+    case("sigterm_ends_it_in_good_order", basics::terminated),
+    case("sigint_ends_it_in_good_order", basics::interrupted),
+    case("it_ends_while_programs_go_on_firing", basics::ended_under_load),
+    case("a_second_agent_on_the_port_ends_before_it_touches_anything", basics::taken_port),
+    case("configured_files_are_observed_from_their_first_event", discovery::configured_files),
+    case("libraries_by_name_and_by_path", discovery::libraries),
+    case("a_program_that_runs_already", discovery::running_already),
+    case("a_program_in_another_mount_namespace", discovery::another_namespace),
+    case("a_program_in_two_overlays_counts_once", discovery::two_overlays),
+    case("a_program_that_is_replaced", files::replaced),
+    case("a_program_that_is_renamed_counts_once", files::renamed),
+    case("a_program_that_is_rewritten_in_place", files::rewritten),
+    case("a_program_that_is_deleted_is_let_go", files::deleted),
+    case("hostile_files_in_a_watched_folder", files::hostile),
+    case("a_file_that_changes_all_the_while", files::changing),
+    case("an_argument_that_can_not_be_read_is_missing_and_the_rest_is_there", foreign::unread_argument),
+    case("a_foreign_marker_with_status_values_and_its_own_signal", foreign::status_and_signal),
+    case("exceptions_of_cpp_programs", foreign::libstdcxx),
+    case("a_sink_that_can_not_be_written_is_told_at_once", sinks::unwritable),
+    case("a_full_disk", sinks::full_disk),
+    case("a_pipe_whose_reader_is_gone", sinks::closed_pipe),
+    case("a_pipe_that_nobody_reads", sinks::unread_pipe),
+    case("bad_configs_are_told_with_file_line_and_key", refusals::configs),
+    case("without_root_it_serves_degraded_health", refusals::not_root),
+    case("without_capabilities_it_serves_degraded_health", refusals::root_without_capabilities),
+    case("switched_off_it_keeps_nothing", refusals::switched_off),
+    case("a_hundred_thousand_test_ids", many::test_ids),
+    case("ten_thousand_sites_are_let_go", many::sites_let_go),
+    case("ten_thousand_sites_of_a_killed_agent", many::sites_killed),
+    case("sigterm_while_attaching", many::terminated_while_attaching),
+    case("specs_that_are_used_up", many::specs_used_up),
+    case("killed_and_restarted", death::killed_and_restarted),
+    case("stopped_and_continued", death::stopped_and_continued),
+];
