@@ -142,7 +142,7 @@ impl Watcher {
 
     /// Execs of which no word came: the ring or the way to this thread was full.
     fn execs_missed(&self) -> u64 {
-        let lost = self.shared.kernel().control().map(|control| control.process_lost).unwrap_or_default();
+        let lost = self.shared.kernel().process_lost().unwrap_or_default();
         lost + Tallies::read(&self.shared.tallies.execs_missed)
     }
 
