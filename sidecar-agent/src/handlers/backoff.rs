@@ -71,7 +71,7 @@ mod tests {
             ("99999999999999999999999", Some(60)),
             ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10)),
             ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
-            ("Fri, 31 Dec 9998 23:59:59 GMT", Some(60)),
+            ("Thu, 31 Dec 9998 23:59:59 GMT", Some(60)),
             ("", None),
             ("-1", None),
             ("soon", None),

@@ -140,9 +140,9 @@ pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 /// In the child, before the program begins.
 fn prepare() -> io::Result<()> {
-    for ignored in [Signal::SIGPIPE, Signal::SIGCHLD, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM] {
-        // SAFETY: the default disposition runs no code of ours.
-        unsafe { signal(ignored, SigHandler::SigDfl) }?;
+    for number in Signal::iterator() {
+        // SAFETY: the default disposition runs no code of ours. SIGKILL and SIGSTOP refuse, and have it anyway.
+        let _ = unsafe { signal(number, SigHandler::SigDfl) };
     }
     SigSet::empty().thread_set_mask()?;
     // Closed at the exec, not now: the standard library tells through a descriptor of its own that exec failed.
