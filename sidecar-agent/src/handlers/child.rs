@@ -192,10 +192,7 @@ impl Group {
         let watched = rustix::process::Pid::from_raw(leader)
             .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
             .and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::NONBLOCK)?))
-            // SAFETY: an OwnedFd keeps one and the same open descriptor as long as the AsyncFd owns it.
-            .and_then(|fd| {
-                unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }.map_err(io::Error::from)
-            });
+            .and_then(watch_end);
         match watched {
             Ok(pidfd) => Ok(Self { child, leader: Pid::from_raw(leader), pidfd, reaped: false }),
             Err(error) => {
@@ -230,6 +227,12 @@ impl Drop for Group {
             collect(&mut self.child);
         }
     }
+}
+
+fn watch_end(pidfd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an OwnedFd keeps one and the same open descriptor as long as the AsyncFd owns it.
+    let watched = unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) };
+    watched.map_err(io::Error::from)
 }
 
 /// Waits for a killed process, but not for ever: one that is stuck in the kernel is left to init.
