@@ -19,6 +19,8 @@ pub struct HandlerConfig {
     pub when: When,
     /// `queue_size`: events that wait at most.
     pub queue_size: u64,
+    /// `queue_bytes`: memory of the events that wait, about, at most.
+    pub queue_bytes: u64,
     /// `drop_on_full`: a full queue drops its oldest event (true) or refuses the new one (false).
     pub drop_on_full: bool,
     /// What it does.

@@ -22,7 +22,8 @@ const LONGEST_GLOB: usize = 1024;
 const LONGEST_NAME: usize = 64;
 const DAY: f64 = 86_400.0;
 
-const COMMON_KEYS: [&str; 6] = ["name", "type", "events", "when", "queue_size", "drop_on_full"];
+const COMMON_KEYS: [&str; 7] =
+    ["name", "type", "events", "when", "queue_size", "queue_bytes", "drop_on_full"];
 const COMMAND_KEYS: [&str; 4] = ["command", "timeout_sec", "concurrency", "rate_limit"];
 const HTTP_KEYS: [&str; 7] =
     ["url", "headers", "timeout_sec", "max_attempts", "spool_events", "spool_bytes", "rate_limit"];
@@ -88,6 +89,7 @@ impl Loader<'_> {
             events: item.words("events")?,
             when: item.when()?,
             queue_size: item.count("queue_size", 1000, 1, 1_000_000)?,
+            queue_bytes: item.count("queue_bytes", 4 << 20, 1 << 20, 1 << 30)?,
             drop_on_full: item.read("drop_on_full", Scalar::switch)?.unwrap_or(true),
             action,
         })

@@ -22,6 +22,7 @@ fn every_key_is_read() {
       events: [test_failure, anomaly]
       when: {status: [failed, error], provider: nextest, suite: 'web*', test_id: '*login*', signal: test_events, min_duration_ms: 100}
       queue_size: 10
+      queue_bytes: 2000000
       drop_on_full: false
       command: [/usr/local/bin/notify, --now]
       timeout_sec: 2.5
@@ -51,6 +52,7 @@ fn every_key_is_read() {
         events,
         when,
         queue_size: 10,
+        queue_bytes: 2_000_000,
         drop_on_full: false,
         action,
     };
@@ -73,7 +75,10 @@ fn what_is_left_out_has_a_default() {
         from("  handlers: [{type: command, command: notify}, {type: command, command: [x]}]\n").unwrap();
     let [first, second] = &config.handlers[..] else { panic!("{:?}", config.handlers) };
     assert_eq!((first.name.as_str(), second.name.as_str()), ("command-1", "command-2"));
-    assert_eq!((first.queue_size, first.drop_on_full, &first.when), (1000, true, &When::default()));
+    assert_eq!(
+        (first.queue_size, first.queue_bytes, first.drop_on_full, &first.when),
+        (1000, 4 << 20, true, &When::default())
+    );
     let command = ["notify".to_owned()].to_vec();
     let action = CommandAction { command, timeout_sec: 10.0, concurrency: 1, rate_limit: 10.0 };
     assert_eq!(first.action, Action::Command(action));

@@ -12,10 +12,10 @@ use nix::unistd::{AccessFlags, access};
 use tokio::sync::watch;
 
 use super::child::{self, Ended, Limits};
+use super::inlet::Inlet;
 use super::limit::TokenBucket;
 use super::message::Message;
 use super::reason::Reason;
-use super::slot::Inlet;
 use super::tally::Tally;
 use super::text::plain_bytes;
 use crate::config::CommandAction;

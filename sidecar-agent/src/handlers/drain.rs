@@ -16,7 +16,7 @@ const THREAD_ENDS: Duration = Duration::from_millis(100);
 
 /// Ends a handler. Afterwards its counters are final.
 pub(super) async fn drain(slot: Arc<Slot>, grace: Duration) {
-    slot.queue.close();
+    slot.intake.queue.close();
     let mut workers = slot.take_workers();
     if timeout(grace, all_ended(&mut workers)).await.is_err() {
         slot.abandon();
@@ -28,8 +28,8 @@ pub(super) async fn drain(slot: Arc<Slot>, grace: Duration) {
             tracing::warn!(handler = slot.name, "a handler does not end; it is left behind");
         }
     }
-    slot.queue.discard();
-    slot.tally.seal(&slot.queue);
+    slot.intake.queue.discard();
+    slot.tally.seal(&slot.intake.queue);
     let stats = slot.stats();
     let missing = stats.failed() + stats.dropped();
     if missing > 0 {

@@ -4,9 +4,9 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::inlet::Inlet;
 use super::message::Message;
 use super::reason::Reason;
-use super::slot::Inlet;
 use super::text::plain;
 use crate::event::Event;
 

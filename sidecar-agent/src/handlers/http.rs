@@ -17,11 +17,11 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::{Backoff, retry_after};
 use super::child::stopped;
+use super::inlet::Inlet;
 use super::limit::TokenBucket;
 use super::message::Message;
 use super::reason::Reason;
 use super::set::HandlersError;
-use super::slot::Inlet;
 use super::spool::Spool;
 use super::tally::Tally;
 use super::text::{chain, plain_bytes};
@@ -110,7 +110,7 @@ impl Poster {
                 }
                 continue;
             };
-            inlet.tally.set_spooled(self.spool.len());
+            inlet.tally.set_spooled(self.spool.len(), self.spool.bytes());
             let mut attempts = 0;
             loop {
                 let server = Arc::clone(&self.server);
@@ -182,7 +182,7 @@ impl Poster {
             return tally.failed(Reason::HttpStatus, "the event has no form in JSON");
         };
         let gone = self.spool.push(line);
-        tally.set_spooled(self.spool.len());
+        tally.set_spooled(self.spool.len(), self.spool.bytes());
         tally.dropped(Reason::SpoolFull, gone);
     }
 
@@ -194,7 +194,7 @@ impl Poster {
 
     fn give_up_spool(&mut self, tally: &Tally) {
         let rest = self.spool.len() as u64;
-        tally.set_spooled(0);
+        tally.set_spooled(0, 0);
         tally.dropped(Reason::Shutdown, rest);
     }
 }

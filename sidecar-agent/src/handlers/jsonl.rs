@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::message::Message;
+use super::inlet::{Held, Inlet};
 use super::reason::Reason;
 use super::rotate::{RotatingFile, Rotation};
-use super::slot::Inlet;
 use super::text::plain;
 use crate::config::JsonlAction;
 use crate::sinks::JsonlSink;
@@ -34,7 +33,7 @@ pub(super) fn serve(action: &JsonlAction, inlet: &Inlet, runtime: &tokio::runtim
     }
     let mut sink = JsonlSink::to(name, Box::new(file));
     let probe = sink.probe();
-    let mut batch: Vec<Message> = Vec::with_capacity(BATCH);
+    let mut batch: Vec<Held> = Vec::with_capacity(BATCH);
     let mut before = probe.stats(inlet.queue.stats());
     while runtime.block_on(inlet.queue.pop_many(&mut batch, BATCH)) > 0 {
         for message in batch.drain(..) {

@@ -15,6 +15,7 @@ mod engine;
 mod filter;
 mod function;
 mod http;
+mod inlet;
 mod jsonl;
 mod limit;
 mod message;
@@ -31,7 +32,8 @@ mod text;
 
 pub use filter::Filter;
 pub use function::{Handler, HandlerError, Outcome};
+pub use inlet::QueueOptions;
 pub use message::Message;
 pub use reason::Reason;
-pub use set::{Handlers, HandlersError, QueueOptions};
+pub use set::{Handlers, HandlersError};
 pub use stats::{HandlerStats, Kind, LastError};

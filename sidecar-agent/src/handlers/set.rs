@@ -10,13 +10,13 @@ use super::engine::{Engine, Work};
 use super::filter::Filter;
 use super::function::{self, Handler, Outcome};
 use super::http::Poster;
+use super::inlet::{Intake, QueueOptions};
 use super::jsonl;
 use super::message::Message;
 use super::slot::Slot;
 use super::stats::{HandlerStats, Kind};
 use crate::config::{Action, HandlerConfig};
 use crate::event::Event;
-use crate::sinks::Queue;
 
 /// Why a handler can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -36,21 +36,6 @@ pub enum HandlersError {
     /// The system refuses a thread or a descriptor.
     #[error("can't start a handler: {0}")]
     System(#[from] io::Error),
-}
-
-/// The queue in front of a handler.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QueueOptions {
-    /// Events that wait at most.
-    pub size: usize,
-    /// A full queue drops its oldest event (true) or refuses the new one (false).
-    pub drop_on_full: bool,
-}
-
-impl Default for QueueOptions {
-    fn default() -> Self {
-        Self { size: 1000, drop_on_full: true }
-    }
 }
 
 /// All handlers. Dropping it ends them at once; [`Handlers::finish`] gives them a grace.
@@ -73,9 +58,7 @@ impl Handlers {
 
     /// Hands an event to every handler that wants it. Never blocks: what a queue can't take is counted.
     pub fn dispatch(&self, message: &Message) {
-        for slot in self.current().iter().filter(|slot| slot.filter.matches(message.event())) {
-            slot.queue.push(message.clone());
-        }
+        self.current().iter().for_each(|slot| slot.offer(message));
     }
 
     /// Whether there is no handler: then nothing has to be dispatched.
@@ -100,7 +83,7 @@ impl Handlers {
         if self.current().iter().any(|slot| slot.name == name) {
             return Err(HandlersError::NameTaken(name.to_owned()));
         }
-        let slot = Slot::new(name, Kind::Function, None, filter, Queue::new(queue.size, queue.drop_on_full));
+        let slot = Slot::new(name, Kind::Function, None, filter, Intake::new(queue));
         let (inlet, runtime) = (slot.inlet(), parking()?);
         let body = move || function::serve(handler, &inlet, &runtime);
         slot.start(started(&mut engine)?, Work::Thread(Box::new(body)))?;
@@ -253,9 +236,13 @@ fn build(config: &HandlerConfig) -> Result<Slot, HandlersError> {
         Action::Jsonl(_) => Kind::Jsonl,
     };
     let filter = Filter::new(&config.events, &config.when)?;
-    let size = usize::try_from(config.queue_size).unwrap_or(usize::MAX);
-    let queue = Queue::new(size, config.drop_on_full);
-    Ok(Slot::new(&config.name, kind, Some(config.clone()), filter, queue))
+    let fitting = |count| usize::try_from(count).unwrap_or(usize::MAX);
+    let queue = QueueOptions {
+        size: fitting(config.queue_size),
+        bytes: fitting(config.queue_bytes),
+        drop_on_full: config.drop_on_full,
+    };
+    Ok(Slot::new(&config.name, kind, Some(config.clone()), filter, Intake::new(queue)))
 }
 
 fn start(slot: &Slot, config: &HandlerConfig, engine: &Engine) -> Result<(), HandlersError> {

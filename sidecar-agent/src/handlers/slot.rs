@@ -6,28 +6,19 @@ use tokio::sync::{oneshot, watch};
 
 use super::engine::{Engine, Work};
 use super::filter::Filter;
+use super::inlet::{Inlet, Intake};
 use super::message::Message;
 use super::stats::{HandlerStats, Kind};
 use super::tally::{Tally, Worker};
 use crate::config::HandlerConfig;
-use crate::sinks::Queue;
-
-/// What a worker of a handler takes its events from, and where it says what became of them.
-#[derive(Clone)]
-pub(super) struct Inlet {
-    pub(super) queue: Arc<Queue<Message>>,
-    pub(super) tally: Arc<Tally>,
-    /// True: end now, whatever is going on.
-    pub(super) stop: watch::Receiver<bool>,
-}
 
 /// A handler.
 pub(super) struct Slot {
     pub(super) name: String,
     /// What it was made of; none for a function.
     pub(super) config: Option<HandlerConfig>,
-    pub(super) filter: Filter,
-    pub(super) queue: Arc<Queue<Message>>,
+    filter: Filter,
+    pub(super) intake: Intake,
     pub(super) tally: Arc<Tally>,
     pub(super) stop: watch::Sender<bool>,
     /// True once it has ended and all is counted.
@@ -43,13 +34,13 @@ impl Slot {
         kind: Kind,
         config: Option<HandlerConfig>,
         filter: Filter,
-        queue: Queue<Message>,
+        intake: Intake,
     ) -> Self {
         Self {
             name: name.to_owned(),
             config,
             filter,
-            queue: Arc::new(queue),
+            intake,
             tally: Arc::new(Tally::new(name, kind)),
             stop: watch::Sender::new(false),
             ended: watch::Sender::new(false),
@@ -57,8 +48,19 @@ impl Slot {
         }
     }
 
+    /// Offers it an event, if it wants it.
+    pub(super) fn offer(&self, message: &Message) {
+        if self.filter.matches(message.event()) {
+            self.intake.offer(message, &self.tally);
+        }
+    }
+
     pub(super) fn inlet(&self) -> Inlet {
-        Inlet { queue: Arc::clone(&self.queue), tally: Arc::clone(&self.tally), stop: self.stop.subscribe() }
+        Inlet {
+            queue: Arc::clone(&self.intake.queue),
+            tally: Arc::clone(&self.tally),
+            stop: self.stop.subscribe(),
+        }
     }
 
     /// Sets a worker to work.
@@ -75,11 +77,11 @@ impl Slot {
 
     /// Ends it without a grace: what waits is dropped, and everything is counted.
     pub(super) fn abandon(&self) {
-        self.queue.discard();
+        self.intake.queue.discard();
         self.stop.send_replace(true);
     }
 
     pub(super) fn stats(&self) -> HandlerStats {
-        self.tally.stats(&self.queue)
+        self.tally.stats(&self.intake)
     }
 }

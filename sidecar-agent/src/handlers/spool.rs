@@ -42,6 +42,10 @@ impl Spool {
         Some(line)
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn len(&self) -> usize {
         self.lines.len()
     }

@@ -64,6 +64,8 @@ pub struct HandlerStats {
     pub waiting: u64,
     /// Events that it is at work on, or waits to try again.
     pub in_flight: u64,
+    /// Memory, about, of what waits and of what it is at work on.
+    pub waiting_bytes: u64,
     /// Most events that wait in the queue.
     pub capacity: u64,
     /// Failures, single attempts included, since the last success. Drops are none.

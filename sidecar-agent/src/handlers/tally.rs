@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::message::Message;
+use super::inlet::{Held, Intake};
 use super::reason::Reason;
 use super::stats::{HandlerStats, Kind, LastError};
 use crate::sinks::Queue;
@@ -24,8 +24,11 @@ pub(super) struct Tally {
 struct Inner {
     handled: u64,
     counts: [u64; Reason::COUNT],
+    /// Offered, and refused before the queue.
+    refused: u64,
     /// Taken from the queue, and waiting again.
     spooled: u64,
+    spooled_bytes: u64,
     consecutive_failures: u64,
     last_error: Option<LastError>,
     said_at: Option<Instant>,
@@ -100,39 +103,46 @@ impl Tally {
         }
     }
 
+    /// One event was refused, because those that wait take too many bytes.
+    pub(super) fn refused(&self) {
+        self.lock().refused += 1;
+    }
+
     /// So many events wait outside of the queue.
-    pub(super) fn set_spooled(&self, count: usize) {
-        self.lock().spooled = count as u64;
+    pub(super) fn set_spooled(&self, count: usize, bytes: usize) {
+        let mut inner = self.lock();
+        (inner.spooled, inner.spooled_bytes) = (count as u64, bytes as u64);
     }
 
     /// The end: what is neither settled nor in the queue is dropped by shutdown, and nothing is counted any more.
-    pub(super) fn seal(&self, queue: &Queue<Message>) {
+    pub(super) fn seal(&self, queue: &Queue<Held>) {
         let mut inner = self.lock();
         if !inner.sealed {
             let rest = queue.stats().processed.saturating_sub(inner.settled());
             inner.counts[Reason::Shutdown as usize] += rest;
-            inner.spooled = 0;
+            (inner.spooled, inner.spooled_bytes) = (0, 0);
             inner.sealed = true;
         }
     }
 
     /// The counters now.
-    pub(super) fn stats(&self, queue: &Queue<Message>) -> HandlerStats {
+    pub(super) fn stats(&self, intake: &Intake) -> HandlerStats {
         let inner = self.lock();
         // What is taken from the queue from here on is in flight, so the sum is right at any time.
-        let queued = queue.stats();
+        let queued = intake.queue.stats();
         let mut counts = inner.counts;
         counts[Reason::QueueFullOldest as usize] += queued.dropped_oldest;
-        counts[Reason::QueueFullNewest as usize] += queued.dropped_newest;
+        counts[Reason::QueueFullNewest as usize] += queued.dropped_newest + inner.refused;
         counts[Reason::Shutdown as usize] += queued.dropped_shutdown;
         HandlerStats {
             name: self.name.clone(),
             kind: self.kind,
-            received: queued.received,
+            received: queued.received + inner.refused,
             handled: inner.handled,
             counts,
             waiting: queued.len + inner.spooled,
             in_flight: queued.processed.saturating_sub(inner.settled() + inner.spooled),
+            waiting_bytes: intake.bytes() as u64 + inner.spooled_bytes,
             capacity: queued.capacity,
             consecutive_failures: inner.consecutive_failures,
             running: self.workers.load(Relaxed) > 0,

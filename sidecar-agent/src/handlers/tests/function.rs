@@ -85,7 +85,14 @@ fn a_stuck_function_holds_up_nobody_and_all_is_counted() {
         let stuck = move |_: &Event| {
             let _ = held.recv();
         };
-        handlers.register("stuck", Filter::all(), QueueOptions { size: 3, drop_on_full }, stuck).unwrap();
+        handlers
+            .register(
+                "stuck",
+                Filter::all(),
+                QueueOptions { size: 3, drop_on_full, ..QueueOptions::default() },
+                stuck,
+            )
+            .unwrap();
         handlers.dispatch(&message("first"));
         eventually("the call", || handlers.stats()[0].in_flight == 1);
         for i in 0..10 {
@@ -98,6 +105,32 @@ fn a_stuck_function_holds_up_nobody_and_all_is_counted() {
         assert_eq!((stats.waiting, stats.in_flight, stats.capacity), (3, 1, 3));
         let stats = finish(&handlers, Duration::from_millis(1));
         assert_counts(&stats, 0, &[(full, 7), (Reason::Shutdown, 4)]);
+        drop(release);
+    }
+}
+
+#[test]
+fn few_large_events_fill_a_queue_as_many_small_ones_do() {
+    for drop_on_full in [true, false] {
+        let handlers = Handlers::new();
+        let (release, held) = mpsc::channel::<()>();
+        let stuck = move |_: &Event| {
+            let _ = held.recv();
+        };
+        let options = QueueOptions { size: 1_000_000, bytes: 1 << 20, drop_on_full };
+        handlers.register("stuck", Filter::all(), options, stuck).unwrap();
+        handlers.dispatch(&message("first"));
+        eventually("the call", || handlers.stats()[0].in_flight == 1);
+        // Control characters: each byte is six in JSON.
+        let name = "\u{1}".repeat(10_000);
+        (0..100).for_each(|_| handlers.dispatch(&message(&name)));
+        let stats = handlers.stats().remove(0);
+        assert_balanced(&stats);
+        assert!((900_000..=1 << 20).contains(&stats.waiting_bytes), "{stats:?}");
+        let full = if drop_on_full { Reason::QueueFullOldest } else { Reason::QueueFullNewest };
+        assert_counts(&stats, 0, &[(full, 86)]);
+        let stats = finish(&handlers, Duration::from_millis(1));
+        assert_counts(&stats, 0, &[(full, 86), (Reason::Shutdown, 15)]);
         drop(release);
     }
 }

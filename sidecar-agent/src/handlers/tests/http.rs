@@ -9,11 +9,11 @@ use rustls::pki_types::PrivateKeyDer;
 use super::super::backoff::Backoff;
 use super::super::engine::{Engine, Work};
 use super::super::http::Poster;
+use super::super::inlet::Intake;
 use super::super::slot::Slot;
 use super::http_server::Server;
 use super::*;
 use crate::config::{FileText, HttpAction, Sources, load};
-use crate::sinks::Queue;
 
 const OK: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 4\r\n\r\nbusy";
@@ -38,7 +38,13 @@ struct Quick {
 impl Quick {
     fn start(action: &HttpAction, roots: Option<RootCertStore>) -> Self {
         let engine = Engine::start_thread().unwrap();
-        let slot = Arc::new(Slot::new("hook", Kind::Http, None, Filter::all(), Queue::new(1000, true)));
+        let slot = Arc::new(Slot::new(
+            "hook",
+            Kind::Http,
+            None,
+            Filter::all(),
+            Intake::new(QueueOptions::default()),
+        ));
         let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(1));
         let poster = Poster::build(action, roots, backoff).unwrap();
         slot.start(&engine, Work::Task(Box::pin(poster.serve(slot.inlet())))).unwrap();
@@ -46,7 +52,7 @@ impl Quick {
     }
 
     fn send(&self, id: &str) {
-        self.slot.queue.push(message(id));
+        self.slot.offer(&message(id));
     }
 
     fn stats(&self) -> HandlerStats {

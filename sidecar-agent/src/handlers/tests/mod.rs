@@ -58,6 +58,7 @@ fn config(name: &str, action: Action) -> HandlerConfig {
         events: Vec::new(),
         when: When::default(),
         queue_size: 1000,
+        queue_bytes: 1 << 30,
         drop_on_full: true,
         action,
     }
