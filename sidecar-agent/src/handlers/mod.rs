@@ -6,6 +6,16 @@
 //! is seen in its [`HandlerStats`], and nowhere else.
 //!
 //! For each handler, at any time: received = handled + failed and dropped by each reason + waiting + in flight.
+//!
+//! ```
+//! # fn main() -> Result<(), sidecar_agent::handlers::HandlersError> {
+//! use sidecar_agent::handlers::Handlers;
+//!
+//! let handlers = Handlers::new();
+//! handlers.on("test_failure", "tell", |event| println!("{:?} failed", event.test_id))?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod backoff;
 mod child;
