@@ -1,7 +1,7 @@
 //! The agent as a library. The pipeline's stages, each of which imports only stages before it:
 //!
 //! `config` -> `mapping` -> `elf` -> `spec` -> `bpf` -> `attach` -> `event` -> `aggregate` -> `sinks` ->
-//! `metrics` -> `health` -> `http` -> `gate` -> `exec`, `run` (which put them together).
+//! `handlers` -> `metrics` -> `health` -> `http` -> `gate` -> `exec`, `run` (which put them together).
 pub mod aggregate;
 pub mod attach;
 pub mod bpf;
@@ -11,6 +11,7 @@ pub mod elf;
 pub mod event;
 pub mod exec;
 pub mod gate;
+pub mod handlers;
 pub mod health;
 pub mod http;
 pub mod mapping;

@@ -42,6 +42,7 @@ pub(super) enum Field {
     },
     Probes,
     Sinks,
+    Handlers,
 }
 
 impl Key {
@@ -55,7 +56,7 @@ impl Key {
             Field::Count { min, max, power_of_two: true, .. } => format!("{min} to {max}, a power of two"),
             Field::Address(_) => "address:port".to_owned(),
             Field::Texts { what, .. } => format!("list of {what}"),
-            Field::Probes | Field::Sinks => "list, see below".to_owned(),
+            Field::Probes | Field::Sinks | Field::Handlers => "list, see below".to_owned(),
         }
     }
 
@@ -77,6 +78,10 @@ impl Key {
                 let names = config.sinks.iter().map(|sink| match sink {
                     Sink::Jsonl { path } => format!("jsonl {path}"),
                 });
+                format!("[{}]", names.collect::<Vec<_>>().join(", "))
+            }
+            Field::Handlers => {
+                let names = config.handlers.iter().map(ToString::to_string);
                 format!("[{}]", names.collect::<Vec<_>>().join(", "))
             }
         }
@@ -101,7 +106,7 @@ impl Key {
                     problem: "is no address with a port, as in 127.0.0.1:9808 or [::1]:9808".to_owned(),
                 })?;
             }
-            Field::Texts { .. } | Field::Probes | Field::Sinks => {
+            Field::Texts { .. } | Field::Probes | Field::Sinks | Field::Handlers => {
                 return Err(Fault::Type { wants: format!("a {}", self.range()), found: scalar.describe() });
             }
         }
@@ -332,6 +337,7 @@ pub static KEYS: &[Key] = &[
         count(|c| &mut c.discovery.max_specs, 64, 65_536),
     ),
     key("sinks", "Where `sidecar run` writes its events.", Field::Sinks),
+    key("handlers", "What is done about events: programs, HTTP requests, rotated files.", Field::Handlers),
     key("http.enabled", "Health and metrics over HTTP.", Field::Switch(|c| &mut c.http.enabled)),
     key("http.listen", "Where the HTTP server listens.", Field::Address(|c| &mut c.http.listen)),
 ];

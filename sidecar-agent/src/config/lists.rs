@@ -84,6 +84,7 @@ impl Loader<'_> {
                 let sinks = items.iter().enumerate().map(|(i, item)| self.sink(&format!("sinks[{i}]"), item));
                 self.config.sinks = sinks.collect::<Result<_, _>>()?;
             }
+            Field::Handlers => self.config.handlers = self.handlers(items)?,
             Field::Switch(_) | Field::Number { .. } | Field::Count { .. } | Field::Address(_) => {}
         }
         Ok(())

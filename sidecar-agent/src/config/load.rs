@@ -117,7 +117,9 @@ impl Loader<'_> {
             let name = if group.is_empty() { key.clone() } else { format!("{group}.{key}") };
             if let Some(key) = find(&name) {
                 match (&key.field, &node.tree) {
-                    (Field::Texts { .. } | Field::Probes | Field::Sinks, _) => self.list(key, *line, node)?,
+                    (Field::Texts { .. } | Field::Probes | Field::Sinks | Field::Handlers, _) => {
+                        self.list(key, *line, node)?;
+                    }
                     (_, Tree::Scalar(scalar)) => {
                         let set = key.set(&mut self.config, scalar);
                         set.map_err(|fault| self.fault(*line, key.name, fault))?;

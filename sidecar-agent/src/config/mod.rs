@@ -6,6 +6,8 @@
 mod error;
 mod expand;
 mod file;
+mod handlers;
+mod handlers_load;
 mod keys;
 mod lists;
 mod load;
@@ -22,6 +24,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 pub use error::{ConfigError, Fault};
 pub use file::{DEFAULT_FILE, FileText, MAX_FILE_BYTES, read_file};
+pub use handlers::{
+    Action, CommandAction, HANDLER_TYPES, HandlerConfig, HttpAction, JsonlAction, Secret, When,
+};
 pub use keys::{KEYS, Key};
 pub use lists::{ArgConfig, ProbeConfig, Sink};
 pub use load::{Override, Sources, load};
@@ -49,6 +54,8 @@ pub struct Config {
     pub discovery: Discovery,
     /// Where events go.
     pub sinks: Vec<Sink>,
+    /// What is done about events.
+    pub handlers: Vec<HandlerConfig>,
     /// The HTTP server.
     pub http: Http,
     /// Where the values that are not defaults came from, by dotted key.
@@ -193,6 +200,7 @@ impl Default for Config {
                 max_specs: 4096,
             },
             sinks: vec![Sink::Jsonl { path: "-".to_owned() }],
+            handlers: Vec::new(),
             http: Http { enabled: true, listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9808)) },
             sources: BTreeMap::new(),
         }

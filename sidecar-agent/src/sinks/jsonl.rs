@@ -94,6 +94,12 @@ impl JsonlSink {
         Ok(Self::over(target.name(), target.open()?))
     }
 
+    /// A sink over any writer that stands at the beginning of a line.
+    #[must_use]
+    pub fn to(name: String, writer: Box<dyn Write + Send>) -> Self {
+        Self::over(name, Output { writer, torn: false })
+    }
+
     fn over(name: String, output: Output) -> Self {
         let shared = Arc::new(Shared { name, ..Shared::default() });
         let Output { writer: out, torn } = output;

@@ -1,7 +1,7 @@
 //! What the rules are about and what they excuse, each with its reason.
 
 /// The agent's top-level modules. A module imports only itself and those before it.
-pub(crate) const ORDER: [&str; 17] = [
+pub(crate) const ORDER: [&str; 18] = [
     "config",
     "mapping",
     "elf",
@@ -11,6 +11,7 @@ pub(crate) const ORDER: [&str; 17] = [
     "event",
     "aggregate",
     "sinks",
+    "handlers",
     "metrics",
     "health",
     "http",
@@ -54,6 +55,10 @@ pub(crate) const SPAWN: &[(&str, &str)] = &[
     (
         "sidecar-agent/src/sinks/thread.rs",
         "a write may block for as long as a pipe has no reader: a thread a sink",
+    ),
+    (
+        "sidecar-agent/src/handlers/engine.rs",
+        "the handlers' runtime, and a thread for each handler that may block; their ends are waited for in drain",
     ),
 ];
 
