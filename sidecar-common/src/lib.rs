@@ -3,14 +3,16 @@
 //! Every type here is `repr(C)`, has explicit padding and a const-asserted size, and holds only
 //! integers and arrays of integers, so that both sides read the same bytes on every architecture.
 //! Imports `core` only (and `aya::Pod` under the feature `user`).
-#![cfg_attr(not(feature = "user"), no_std)]
+#![cfg_attr(not(any(feature = "user", test)), no_std)]
 
+mod boost;
 mod control;
 mod counters;
 mod record;
 mod spec;
 mod status;
 
+pub use boost::{BOOST_SLOTS, Boost, BoostRules, HOUR_NS, slot_after, slot_of};
 pub use control::{
     Control, READER_AWAKE, READER_IDLE, READER_LINGERING, SCOPE_NODE, SCOPE_TREE, SignalState,
 };
