@@ -54,7 +54,8 @@ impl BoostRules {
     }
 
     /// What a boost at `now_ns` comes to, given [`Boost::boosted_until`] and [`Boost::repaid_at`]: their new
-    /// values, or `None` if there is nothing to gain or no time left to give.
+    /// values, or `None` if there is nothing to gain or no time left to give. A boost does not begin for less than
+    /// half of its time, so that a signal at its cap does not flicker.
     #[inline(always)]
     #[must_use]
     pub const fn grant(&self, now_ns: u64, boosted_until: u64, repaid_at: u64) -> Option<(u64, u64)> {
@@ -63,7 +64,8 @@ impl BoostRules {
         let repaid = if repaid_at > now_ns { repaid_at } else { now_ns };
         let left = self.left_ns(now_ns, repaid_at);
         let given = if wanted < left { wanted } else { left };
-        if given == 0 {
+        let whole = if wanted < self.burst_ns { wanted } else { self.burst_ns };
+        if given == 0 || (from == now_ns && given < whole / 2) {
             return None;
         }
         Some((from.wrapping_add(given), repaid.wrapping_add(given.wrapping_mul(at_least_one(self.ratio)))))

@@ -82,12 +82,13 @@ fn most_in_an_hour(intervals: &[(u64, u64)]) -> u64 {
 #[test]
 fn no_hour_is_boosted_for_longer_than_the_cap_whatever_a_test_does() {
     let mut random = Random(99);
+    // Seconds each.
     for (duration, cap) in [(60, 900), (1, 10), (3000, 900), (86_400, 7), (60, 3599), (600, 1200)] {
         let rules = BoostRules::new(2, 60 * S, duration * S, cap * S);
         let mut boost = Boost::default();
         let mut intervals: Vec<(u64, u64)> = Vec::new();
         let mut now = 77 * S;
-        for _ in 0..30_000 {
+        for _ in 0..20_000 {
             // Now and then a pause, so that what was earned back is taken at once.
             now += if random.below(1000) == 0 { random.below(HOUR_NS) } else { random.below(3 * S) };
             if boost.on_anomaly(&rules, now) {
