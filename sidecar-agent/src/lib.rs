@@ -1,7 +1,7 @@
 //! The agent as a library. The pipeline's stages, each of which imports only stages before it:
 //!
-//! `config` -> `mapping` -> `elf` -> `spec` -> `bpf` -> `attach` -> `event` -> `aggregate` -> `sinks` ->
-//! `metrics` -> `health` -> `http` -> `gate` -> `exec`, `run` (which put them together).
+//! `config` -> `mapping` -> `elf` -> `spec` -> `bpf` -> `profiler` -> `attach` -> `event` -> `aggregate` ->
+//! `sampling` -> `governor` -> `sinks` -> `metrics` -> `health` -> `http` -> `gate` -> `exec`, `run` (which put them together).
 pub mod aggregate;
 pub mod attach;
 pub mod bpf;
@@ -17,5 +17,6 @@ pub mod mapping;
 pub mod metrics;
 pub mod observe;
 pub mod run;
+pub mod sampling;
 pub mod sinks;
 pub mod spec;
