@@ -11,6 +11,7 @@ pub mod elf;
 pub mod event;
 pub mod exec;
 pub mod gate;
+pub mod governor;
 pub mod health;
 pub mod http;
 pub mod mapping;
