@@ -2,8 +2,8 @@
 
 use super::{Budget, Level, streaks::CALM_CPU, streaks::Reading, streaks::SECOND};
 
-/// Shortest and longest wait.
-const LEAST: [u64; 2] = [5 * SECOND, 15 * SECOND];
+/// Shortest waits by [`Ground`], and the longest.
+const LEAST: [u64; 3] = [5 * SECOND, 15 * SECOND, 60 * SECOND];
 const MOST: u64 = 600 * SECOND;
 /// A step down so soon after a step up doubles the wait.
 const RELAPSE: u64 = 300 * SECOND;
@@ -15,8 +15,10 @@ const FORGIVE: u64 = 600 * SECOND;
 pub(super) enum Ground {
     /// There are so few hits that the step above will do.
     Load = 0,
-    /// Only that the cost is within the budget now.
+    /// Only that the cost is within the budget now: hits are not known.
     Hope = 1,
+    /// Nothing: there are so many hits that it should not do. But a part of the cost may not come from hits.
+    Doubt = 2,
 }
 
 /// What a hit costs while rates are as configured, by the reading that began the descent.
@@ -26,7 +28,7 @@ struct UnitCost(f64);
 /// The waits, and what they are judged by.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hold {
-    waits: [u64; 2],
+    waits: [u64; 3],
     ground: Ground,
     unit: Option<UnitCost>,
     pub(super) last_down_ns: Option<u64>,
@@ -100,7 +102,8 @@ impl Hold {
             self.unit.zip(reading.hits_per_second).map(|(unit, hits)| unit.0 * hits * level.rate_factor());
         match expected {
             Some(percent) if percent <= budget.cpu_percent * CALM_CPU => Ground::Load,
-            Some(_) | None => Ground::Hope,
+            Some(_) => Ground::Doubt,
+            None => Ground::Hope,
         }
     }
 

@@ -75,6 +75,8 @@ pub struct View {
     pub memory_bytes: Option<u64>,
     /// Nanoseconds from the last step down to the first step up, if the load has gone.
     pub hold_ns: u64,
+    /// The same, if it is not known whether it has.
+    pub hold_unknown_ns: u64,
     /// The same, if it has not and the step is a try.
     pub hold_try_ns: u64,
     /// Steps down for processor time.
@@ -174,7 +176,8 @@ impl Governor {
             cpu_percent: self.last.and_then(|reading| reading.cpu_percent),
             memory_bytes: self.last.and_then(|reading| reading.memory_bytes),
             hold_ns: self.hold.wait_ns(Ground::Load),
-            hold_try_ns: self.hold.wait_ns(Ground::Hope),
+            hold_unknown_ns: self.hold.wait_ns(Ground::Hope),
+            hold_try_ns: self.hold.wait_ns(Ground::Doubt),
             steps_down_cpu: self.steps_down[0],
             steps_down_memory: self.steps_down[1],
             steps_up: self.steps_up,

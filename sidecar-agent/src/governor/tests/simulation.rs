@@ -10,31 +10,25 @@ const QUIET: Load = Load { hits: 0.5, failures: 0.01 };
 
 #[test]
 fn a_flood_of_40_percent_is_under_5_within_10_seconds_and_full_again_a_minute_after() {
-    let mut plant = Plant::new(COSTS);
-    plant.seconds(60, QUIET);
-    assert_eq!(plant.level(), Level::Full);
-    let mut over = 0;
-    for second in 0..300 {
-        let decision = plant.second(FLOOD);
-        if second == 0 {
-            assert!((36.0..44.0).contains(&plant.cost), "{}", plant.cost);
+    for (length, sees_hits) in [(10, false), (20, true), (60, true), (300, true), (1800, true)] {
+        let mut plant = Plant::new(COSTS);
+        plant.sees_hits = sees_hits;
+        plant.seconds(60, QUIET);
+        assert_eq!(plant.level(), Level::Full);
+        let mut over = Vec::new();
+        for second in 0..length {
+            assert!(plant.second(FLOOD).attached);
+            if plant.cost > 5.0 {
+                over.push(second);
+            }
         }
-        if plant.cost > 5.0 {
-            over = second;
-        }
-        assert!(decision.attached);
-    }
-    // Tries to climb are over the budget for a few seconds; the descent itself is short.
-    let first = plant.governor.view().transitions;
-    let descent = first.iter().take_while(|step| step.is_down()).last().unwrap();
-    assert!(descent.at_ns - first[0].at_ns <= 8 * S, "{first:?}");
-    assert_eq!(plant.lost_failures, 0.0);
-    assert!(over < 300);
-    let mut seconds = 0;
-    while plant.level() != Level::Full {
-        plant.second(QUIET);
-        seconds += 1;
-        assert!(seconds <= 60, "{:?}", plant.governor.view());
+        assert!(over.len() >= 2 && (0..10).any(|second| !over.contains(&second)), "{over:?}");
+        // After 10 s there are but tries, ever more rarely.
+        let later = over.iter().filter(|second| **second >= 10).count();
+        assert!(later <= length / 20, "{length} s: {over:?}");
+        assert_eq!(plant.lost_failures, 0.0);
+        let seconds = (1..=60).find(|_| plant.second(QUIET).level == Level::Full);
+        assert!(seconds.is_some(), "{length} s: {:?}", plant.governor.view());
     }
 }
 
@@ -69,8 +63,8 @@ fn a_plateau_is_probed_ever_more_rarely() {
             }
             by_hour.push(plant.steps() - before);
         }
-        assert!(by_hour[0] <= 40, "{hits} {by_hour:?}");
-        assert!(by_hour[1..].iter().all(|steps| *steps <= 20), "{hits} {by_hour:?}");
+        assert!(by_hour[0] <= 25, "{hits} {by_hour:?}");
+        assert!(by_hour[1..].iter().all(|steps| *steps <= 15), "{hits} {by_hour:?}");
         // Later than the first hour the budget is passed for less than 1 second in 100.
         assert!(over < 108, "{hits} {over}");
     }
@@ -89,7 +83,7 @@ fn a_sawtooth_and_bursts_do_not_make_it_swing() {
             worst = worst.max(plant.steps() - before);
             assert_eq!(plant.lost_failures, 0.0);
         }
-        assert!(worst <= 120, "period {period}: {worst} steps in an hour");
+        assert!(worst <= 80, "period {period}: {worst} steps in an hour");
     }
 }
 
@@ -103,13 +97,13 @@ fn over_hours_of_recorded_load_it_stays_within_the_budget_and_calm() {
             seconds += 1;
             over += u32::from(plant.cost > 5.0 * 1.05);
         }
-        assert!(plant.steps() <= 120, "seed {seed}: {} steps in an hour", plant.steps());
+        assert!(plant.steps() <= 80, "seed {seed}: {} steps in an hour", plant.steps());
         assert_eq!(plant.lost_failures, 0.0);
         // After a quiet quarter of an hour nothing is given up any more.
         plant.seconds(900, QUIET);
         assert_eq!(plant.level(), Level::Full, "seed {seed}");
     }
-    assert!(over * 100 < seconds * 6, "{over} of {seconds} seconds over the budget");
+    assert!(over * 100 < seconds * 2, "{over} of {seconds} seconds over the budget");
 }
 
 #[test]
