@@ -17,6 +17,7 @@ pub mod http;
 pub mod mapping;
 pub mod metrics;
 pub mod observe;
+pub mod profiler;
 pub mod run;
 pub mod sampling;
 pub mod sinks;
