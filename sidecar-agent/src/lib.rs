@@ -1,7 +1,8 @@
 //! The agent as a library. The pipeline's stages, each of which imports only stages before it:
 //!
-//! `config` -> `mapping` -> `elf` -> `spec` -> `bpf` -> `attach` -> `event` -> `aggregate` -> `sinks` ->
-//! `handlers` -> `metrics` -> `health` -> `http` -> `gate` -> `exec`, `run` (which put them together).
+//! `config` -> `mapping` -> `elf` -> `spec` -> `bpf` -> `profiler` -> `attach` -> `event` -> `aggregate` ->
+//! `sampling` -> `governor` -> `sinks` -> `handlers` -> `metrics` -> `health` -> `http` -> `gate` -> `exec`, `run`
+//! (which put them together).
 pub mod aggregate;
 pub mod attach;
 pub mod bpf;
@@ -11,12 +12,15 @@ pub mod elf;
 pub mod event;
 pub mod exec;
 pub mod gate;
+pub mod governor;
 pub mod handlers;
 pub mod health;
 pub mod http;
 pub mod mapping;
 pub mod metrics;
 pub mod observe;
+pub mod profiler;
 pub mod run;
+pub mod sampling;
 pub mod sinks;
 pub mod spec;

@@ -50,7 +50,7 @@ pub unsafe fn anomaly<A: Atomics>(signal: &SignalState, state: *mut BoostState, 
             return false;
         }
         let first = A::load(slot(times, i + 1 - wanted));
-        if now_ns.saturating_sub(first) > signal.anomaly_window_ns {
+        if first == 0 || now_ns.saturating_sub(first) > signal.anomaly_window_ns {
             return false;
         }
         let until = A::load(&raw const (*state).until_ns);
@@ -73,6 +73,25 @@ pub unsafe fn anomaly<A: Atomics>(signal: &SignalState, state: *mut BoostState, 
         A::store(slot(starts, boosts), now_ns);
         A::fetch_add(&raw mut (*state).boosts, 1);
         true
+    }
+}
+
+/// Ends a boost and forgets the anomalies, so that the next boost waits for as many new ones. What the hour has used up
+/// stays used.
+///
+/// # Safety
+/// As [`anomaly`].
+#[inline(always)]
+pub unsafe fn clear<A: Atomics>(state: *mut BoostState) {
+    // SAFETY: as in `anomaly`.
+    unsafe {
+        A::store(&raw mut (*state).until_ns, 0);
+        let times = &raw mut (*state).anomaly_at;
+        let mut i = 0;
+        while i < MAX_ANOMALIES as u64 {
+            A::store(slot(times, i), 0);
+            i += 1;
+        }
     }
 }
 
@@ -231,6 +250,22 @@ mod tests {
         assert_eq!(threshold(&asked, &mut state, 20 * SECOND), RATE_ONE / 2);
         let less = SignalState { boosted: 0, forced: 0, ..asked };
         assert_eq!(threshold(&less, &mut state, 20 * SECOND), RATE_ONE / 10, "a boost never lowers a rate");
+    }
+
+    #[test]
+    fn clearing_ends_a_boost_and_forgets_the_anomalies() {
+        let (signal, mut state) = (signal(), BoostState::default());
+        for _ in 0..5 {
+            report(&signal, &mut state, 10 * SECOND);
+        }
+        // SAFETY: the state is this test's own.
+        unsafe { clear::<Host>(&mut state) };
+        assert_eq!(threshold(&signal, &mut state, 11 * SECOND), RATE_ONE / 10);
+        for _ in 0..4 {
+            assert!(!report(&signal, &mut state, 12 * SECOND));
+        }
+        assert!(report(&signal, &mut state, 12 * SECOND));
+        assert_eq!((state.boosts, state.anomalies), (2, 10), "what was counted stays counted");
     }
 
     #[test]

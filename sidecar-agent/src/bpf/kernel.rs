@@ -13,7 +13,8 @@ use aya::{
 use sidecar_common::{Control, Counters, Histogram, SCOPE_NODE, SCOPE_TREE, Spec, StatusTable};
 
 use super::{
-    BpfError, Features, Link, LoadOptions, Object, ProgramStats, RingReader, Scope, Site, Tree, btf,
+    BpfError, Features, Footprint, Link, LoadOptions, Object, ProgramStats, RingReader, Scope, Site, Tree,
+    btf,
     programs::{Programs, load_probe},
     sampling::Sampling,
     sys,
@@ -32,6 +33,7 @@ pub struct Kernel {
     process_lost: Array<MapData, u64>,
     tree: Option<Tree>,
     reader: Option<RingReader>,
+    footprint: Arc<Footprint>,
 }
 
 /// The loaded probe program. Clones share it.
@@ -59,6 +61,10 @@ fn descriptor(map: &Map) -> i32 {
         // The object holds no other kinds; an unresolved map would be refused at relocation by its name.
         _ => -1,
     }
+}
+
+fn no_descriptor(source: std::io::Error) -> BpfError {
+    BpfError::of("another descriptor", source)
 }
 
 pub(super) fn map_error(map: &'static str) -> impl Fn(aya::maps::MapError) -> BpfError {
@@ -103,9 +109,16 @@ impl Kernel {
             .map_max_entries("TREE", options.max_processes)
             .load(object.bytes())
             .map_err(|error| load_error(&error))?;
+        let mut footprint = Footprint::default();
+        for (name, map) in loaded.maps() {
+            if let Map::Array(data) | Map::HashMap(data) | Map::RingBuf(data) = map {
+                footprint.add_map(name, data.fd().as_fd()).map_err(no_descriptor)?;
+            }
+        }
         let descriptors = loaded.maps().map(|(name, map)| (name.to_owned(), descriptor(map))).collect();
         let programs = Programs::relocate(object.bytes(), &descriptors)?;
         let (probe, features) = load_probe(&programs, options)?;
+        footprint.add_program("probe_hit", probe.as_fd()).map_err(no_descriptor)?;
 
         let mut take = |name: &'static str| {
             loaded.take_map(name).ok_or_else(|| BpfError::Object(format!("it has no map {name}")))
@@ -143,13 +156,13 @@ impl Kernel {
         }
         control.set(0, switches, 0).map_err(map_error("CONTROL"))?;
         if tree.is_some() {
-            tracepoints.push(programs.tracepoint("process_fork", c"sched_process_fork")?);
+            tracepoints.push(programs.tracepoint("process_fork", c"sched_process_fork", &mut footprint)?);
         }
         if tree.is_some() || options.exit_records {
-            tracepoints.push(programs.tracepoint("process_exit", c"sched_process_exit")?);
+            tracepoints.push(programs.tracepoint("process_exit", c"sched_process_exit", &mut footprint)?);
         }
         if options.exec_records {
-            tracepoints.push(programs.tracepoint("process_exec", c"sched_process_exec")?);
+            tracepoints.push(programs.tracepoint("process_exec", c"sched_process_exec", &mut footprint)?);
         }
 
         Ok(Self {
@@ -164,6 +177,7 @@ impl Kernel {
             control,
             tree,
             reader: Some(RingReader::new(ring, state)),
+            footprint: Arc::new(footprint),
         })
     }
 
@@ -171,6 +185,12 @@ impl Kernel {
     #[must_use]
     pub fn features(&self) -> Features {
         self.probe.features
+    }
+
+    /// What programs and maps cost, for use apart from the maps.
+    #[must_use]
+    pub fn footprint(&self) -> Arc<Footprint> {
+        Arc::clone(&self.footprint)
     }
 
     /// What attaches, for use apart from the maps.

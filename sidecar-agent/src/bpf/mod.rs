@@ -5,6 +5,7 @@ mod btf;
 #[cfg(feature = "bench")]
 mod empty;
 mod features;
+mod footprint;
 mod kernel;
 mod link;
 mod object;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 #[doc(hidden)]
 pub use empty::EmptyProbe;
 pub use features::{AttachMethod, Features};
+pub use footprint::{Footprint, MapMemory};
 pub use kernel::{Kernel, ProbePoint};
 pub use link::Link;
 pub use object::{EMBEDDED, Object, embedded_digest};

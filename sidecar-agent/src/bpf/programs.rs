@@ -8,7 +8,7 @@ use std::{
 
 use aya_obj::{Function, btf::BtfFeatures};
 
-use super::{AttachMethod, BpfError, Features, LoadOptions, features, sys};
+use super::{AttachMethod, BpfError, Features, Footprint, LoadOptions, features, sys};
 
 /// The relocated programs by name.
 pub(super) struct Programs {
@@ -74,8 +74,16 @@ impl Programs {
     }
 
     /// Loads a tracepoint's program and attaches it.
-    pub(super) fn tracepoint(&self, name: &str, tracepoint: &CStr) -> Result<OwnedFd, BpfError> {
+    pub(super) fn tracepoint(
+        &self,
+        name: &'static str,
+        tracepoint: &CStr,
+        footprint: &mut Footprint,
+    ) -> Result<OwnedFd, BpfError> {
         let program = self.load(name, sys::ProgramType::RawTracepoint, 0, 0)?;
+        footprint
+            .add_program(name, program.as_fd())
+            .map_err(|source| BpfError::of("another descriptor", source))?;
         sys::link_raw_tracepoint(program.as_fd(), tracepoint).map_err(|source| {
             BpfError::of(format!("the tracepoint {}", tracepoint.to_string_lossy()), source)
         })

@@ -73,9 +73,20 @@ impl Kernel {
     /// # Errors
     /// When the kernel refuses.
     pub fn report_anomaly(&self, signal: u8) -> Result<bool, BpfError> {
-        let answer = sys::test_run(self.sampling.report_anomaly.as_fd(), &[signal.into()])
-            .map_err(|source| BpfError::of("running a program once (BPF_PROG_TEST_RUN)", source))?;
-        Ok(answer == 1)
+        Ok(self.run(signal, false)? == 1)
+    }
+
+    /// Ends a boost by anomalies and forgets the anomalies that led to it.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn clear_anomalies(&self, signal: u8) -> Result<(), BpfError> {
+        self.run(signal, true).map(|_| ())
+    }
+
+    fn run(&self, signal: u8, clear: bool) -> Result<u32, BpfError> {
+        sys::test_run(self.sampling.report_anomaly.as_fd(), &[signal.into(), clear.into()])
+            .map_err(|source| BpfError::of("running a program once (BPF_PROG_TEST_RUN)", source))
     }
 
     /// Sets the duration in nanoseconds above which a test's end at this spec is an anomaly; 0: none is.

@@ -309,6 +309,38 @@ pub(super) fn run_stats(program: BorrowedFd<'_>) -> io::Result<(u64, u64)> {
     Ok((info.run_time_ns, info.run_cnt))
 }
 
+/// `BPF_MAP_TYPE_HASH`.
+pub(super) const MAP_HASH: u32 = 1;
+
+/// The first part of `struct bpf_map_info`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct MapInfo {
+    pub(super) kind: u32,
+    pub(super) id: u32,
+    pub(super) key_size: u32,
+    pub(super) value_size: u32,
+    pub(super) max_entries: u32,
+    pub(super) flags: u32,
+}
+
+/// What a map is.
+pub(super) fn map_info(map: BorrowedFd<'_>) -> io::Result<MapInfo> {
+    let mut info = MapInfo::default();
+    let mut attr = GetInfo {
+        fd: map.as_raw_fd() as u32,
+        len: size_of::<MapInfo>() as u32,
+        info: std::ptr::from_mut(&mut info) as u64,
+    };
+    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
+    Ok(info)
+}
+
+/// Size of a memory page in bytes.
+pub(super) fn page_size() -> u64 {
+    procfs::page_size()
+}
+
 #[repr(C)]
 struct EnableStats {
     kind: u32,

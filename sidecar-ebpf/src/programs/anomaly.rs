@@ -56,12 +56,21 @@ pub fn named<const SLEEPABLE: bool>(regs: Probed, spec: &Spec) -> Option<u32> {
     unsafe { SIGNAL_NAMES.get(hash) }.copied()
 }
 
-/// Reports an anomaly for the agent. Run by `BPF_PROG_TEST_RUN` with the signal's index as the context's one word, never
-/// attached. Returns 1 if it began a boost. Written without the macro, which would return 0.
+/// Reports an anomaly for the agent, or clears a signal's. Run by `BPF_PROG_TEST_RUN`, never attached; the context's two
+/// words are the signal's index and 1 to clear. Returns 1 if it began a boost. Written without the macro, which would
+/// return 0.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "raw_tp/report_anomaly")]
 pub fn report_anomaly(ctx: *mut c_void) -> u32 {
     let ctx = RawTracePointContext::new(ctx);
     let signal: u64 = ctx.arg(0);
-    u32::from(report(signal as u32))
+    let clears: u64 = ctx.arg(1);
+    if clears == 0 {
+        return u32::from(report(signal as u32));
+    }
+    if let Some(state) = BOOSTS.get_ptr_mut(signal as u32) {
+        // SAFETY: as in `threshold`.
+        unsafe { boost::clear::<Bpf>(state) };
+    }
+    0
 }

@@ -115,6 +115,9 @@ pub(crate) fn own_reports() -> Result<()> {
     let begun: Vec<bool> = begun.into_iter().collect::<Result<_, _>>()?;
     assert_eq!(begun, [false, false, true, false]);
     assert_eq!(kept(&mut session, &mut running, &["end 1 1 5", "hit 2 null"])?, [1]);
+    session.kernel.clear_anomalies(1)?;
+    assert_eq!(kept(&mut session, &mut running, &["end 3 1 5"])?, [] as [u64; 0]);
+    assert!(!session.kernel.report_anomaly(1)?, "one of three");
     // An index that no signal has is refused, not followed.
     assert!(!session.kernel.report_anomaly(200)?);
     running.finish()?;

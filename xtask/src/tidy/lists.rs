@@ -1,15 +1,18 @@
 //! What the rules are about and what they excuse, each with its reason.
 
 /// The agent's top-level modules. A module imports only itself and those before it.
-pub(crate) const ORDER: [&str; 18] = [
+pub(crate) const ORDER: [&str; 21] = [
     "config",
     "mapping",
     "elf",
     "spec",
     "bpf",
+    "profiler",
     "attach",
     "event",
     "aggregate",
+    "sampling",
+    "governor",
     "sinks",
     "handlers",
     "metrics",
@@ -23,7 +26,7 @@ pub(crate) const ORDER: [&str; 18] = [
 ];
 
 /// Modules of the agent whose functions depend on their arguments alone.
-pub(crate) const PURE: [&str; 3] = ["mapping", "spec", "aggregate"];
+pub(crate) const PURE: [&str; 5] = ["mapping", "spec", "aggregate", "sampling", "governor"];
 
 /// What pure modules do not name: runtimes, the kernel, and clocks.
 pub(crate) const IMPURE: [&str; 7] =

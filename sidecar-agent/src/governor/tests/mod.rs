@@ -1,0 +1,5 @@
+//! Tests of the governor.
+mod needs;
+mod plant;
+mod rules;
+mod simulation;

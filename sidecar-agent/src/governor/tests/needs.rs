@@ -1,0 +1,103 @@
+//! What the agent needs, a budget below it, and what an event weighs.
+
+use serde_json::{Value, json};
+use sidecar_common::Status;
+
+use crate::{
+    config::{Config, Sink},
+    event::Event,
+    governor::{Budget, LEAST_QUEUE_BYTES, MOST_EVENT_BYTES, event_bytes, needs},
+    mapping::EventKind,
+};
+
+fn budget(megabytes: u64) -> Budget {
+    Budget { cpu_percent: 5.0, memory_bytes: megabytes * 1_000_000 }
+}
+
+#[test]
+fn the_defaults_fit_into_the_default_budget() {
+    let config = Config::default();
+    let needs = needs(&config);
+    let budget = Budget::of(&config.resources);
+    assert_eq!(needs.check(&budget), Ok(()), "{needs}");
+    let queues = needs.queues * needs.queue_bytes(&budget);
+    assert!(needs.fixed() + queues <= budget.memory_bytes, "{needs:?} {queues}");
+    assert!(needs.queue_bytes(&budget) > LEAST_QUEUE_BYTES);
+}
+
+#[test]
+fn a_budget_below_the_needs_is_named_with_the_number() {
+    let mut config = Config::default();
+    config.discovery.ring_bytes = 64 << 20;
+    let needs = needs(&config);
+    let error = needs.check(&budget(20)).unwrap_err().to_string();
+    let least = needs.least().div_ceil(1_000_000);
+    assert!(error.contains("budget of 20 MB (resources.max_memory_mb)"), "{error}");
+    assert!(error.contains(&format!("below the {least} MB")), "{error}");
+    assert!(error.contains("68 MB for the ring"), "{error}");
+    assert_eq!(needs.queue_bytes(&budget(20)), LEAST_QUEUE_BYTES);
+    assert_eq!(needs.check(&budget(least)), Ok(()));
+}
+
+#[test]
+fn at_the_least_budget_each_queue_has_its_least_room() {
+    let mut config = Config::default();
+    for sinks in 0..5 {
+        config.sinks = vec![Sink::Jsonl { path: "-".to_owned() }; sinks];
+        let needs = needs(&config);
+        let least = Budget { cpu_percent: 5.0, memory_bytes: needs.least() };
+        assert_eq!(needs.check(&least), Ok(()));
+        assert!(needs.fixed() + needs.queues * needs.queue_bytes(&least) <= needs.least());
+        assert!(needs.queue_bytes(&least) < LEAST_QUEUE_BYTES * 11 / 10);
+    }
+}
+
+fn event(data: Value) -> Event {
+    Event {
+        time_ns: 0,
+        event_type: "event".into(),
+        signal: "events".into(),
+        provider: "sidecar".into(),
+        marker: "event".into(),
+        test_id: Some("test".to_owned()),
+        run_id: None,
+        suite: None,
+        attempt: None,
+        status: Some(Status::Passed),
+        duration_ns: None,
+        message: None,
+        pid: 1,
+        tid: 1,
+        comm: "test".to_owned(),
+        cgroup_id: 1,
+        sample_rate: 1.0,
+        data: serde_json::Map::from_iter([("data".to_owned(), data)]),
+        key: None,
+        kind: EventKind::Generic,
+    }
+}
+
+#[test]
+fn an_event_weighs_more_the_more_it_holds_and_never_more_than_the_most() {
+    let plain = event_bytes(&event(Value::Null));
+    let text = event_bytes(&event(json!("x".repeat(1000))));
+    assert!((plain + 1000..plain + 1100).contains(&text), "{plain} {text}");
+    assert!(plain < 2000, "{plain}");
+    // The worst that a kilobyte of JSON becomes, in every shape of nesting.
+    let objects = format!("{}0{}", r#"{"":"#.repeat(60), "}".repeat(60));
+    let deep = format!("[{objects},{objects},{objects}]");
+    let worst = [
+        format!("[{}0]", "0,".repeat(510)),
+        format!("[{}0]", "[0],".repeat(255)),
+        format!("[{}0]", r#"{"":0},"#.repeat(145)),
+        format!("{}0{}", "[".repeat(120), "]".repeat(120)),
+        deep,
+    ];
+    for text in worst {
+        assert!(text.len() <= 1024, "{}", text.len());
+        let data = serde_json::from_str(&text).unwrap();
+        let bytes = event_bytes(&event(data));
+        assert!(bytes > plain + 10 * text.len() as u64, "{bytes} for {text}");
+        assert!((bytes - plain) * 12 < MOST_EVENT_BYTES, "{bytes} for {text}");
+    }
+}

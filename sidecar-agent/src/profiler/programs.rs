@@ -1,0 +1,145 @@
+//! Run time of the BPF programs. The kernel's statistics read the clock twice a run, which the tests pay for; so they
+//! are on for a short window at a time, and hits, which are counted exactly, tell how often what was measured there
+//! happened in between.
+
+use std::{collections::HashMap, io};
+
+use super::{ProgramCost, SECOND, Source};
+use crate::bpf::ProgramStats;
+
+/// How long statistics are on, and how often: 2 % of the time.
+const WINDOW: u64 = SECOND / 10;
+const EVERY: u64 = 5 * SECOND;
+/// What a run is taken for while none was measured, in nanoseconds: above what any was seen to take.
+const ASSUMED_NS: f64 = 2_000.0;
+
+/// Whether a window is open.
+#[derive(Clone, Debug)]
+enum Phase {
+    /// None, until then.
+    Closed { next_ns: u64 },
+    /// Since then, with the statistics as they were.
+    Open { since_ns: u64, before: Vec<(&'static str, ProgramStats)> },
+}
+
+/// What windows told of one program. Older windows weigh half as much as the one after.
+#[derive(Clone, Copy, Debug, Default)]
+struct Measured {
+    run_time_ns: f64,
+    runs: f64,
+    window_ns: f64,
+}
+
+impl Measured {
+    fn mean_ns(&self) -> Option<f64> {
+        (self.runs > 0.0).then(|| self.run_time_ns / self.runs)
+    }
+}
+
+/// Opens and closes windows, and knows what they told.
+#[derive(Clone, Debug)]
+pub(super) struct Meter {
+    phase: Phase,
+    /// In the order in which the source names them.
+    programs: Vec<&'static str>,
+    measured: HashMap<&'static str, Measured>,
+    failure: Option<String>,
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self {
+            phase: Phase::Closed { next_ns: 0 },
+            programs: Vec::new(),
+            measured: HashMap::new(),
+            failure: None,
+        }
+    }
+}
+
+impl Meter {
+    /// Opens or closes what is due, and says when the next is.
+    pub(super) fn tick(&mut self, source: &mut dyn Source, now_ns: u64) -> u64 {
+        match &self.phase {
+            Phase::Closed { next_ns } if now_ns < *next_ns && *next_ns - now_ns <= EVERY => {}
+            Phase::Open { since_ns, .. } if (*since_ns..since_ns + WINDOW).contains(&now_ns) => {}
+            Phase::Closed { .. } => {
+                // Read first: another window, of somebody else, may be open.
+                let opened = source.programs().and_then(|before| source.open().map(|()| before));
+                self.phase = match opened {
+                    Ok(before) => Phase::Open { since_ns: now_ns, before },
+                    Err(error) => {
+                        self.fail(&error);
+                        Phase::Closed { next_ns: now_ns + EVERY }
+                    }
+                };
+            }
+            Phase::Open { since_ns, before } => {
+                let (span_ns, before) = (now_ns.checked_sub(*since_ns), before.clone());
+                source.close();
+                match (source.programs(), span_ns) {
+                    (Ok(now), Some(span_ns)) => self.learn(&before, &now, span_ns),
+                    (Ok(_), None) => {}
+                    (Err(error), _) => self.fail(&error),
+                }
+                self.phase = Phase::Closed { next_ns: now_ns + EVERY - WINDOW };
+            }
+        }
+        match &self.phase {
+            Phase::Closed { next_ns } => *next_ns,
+            Phase::Open { since_ns, .. } => since_ns + WINDOW,
+        }
+    }
+
+    fn fail(&mut self, error: &io::Error) {
+        self.failure = Some(error.to_string());
+    }
+
+    fn learn(
+        &mut self,
+        before: &[(&'static str, ProgramStats)],
+        now: &[(&'static str, ProgramStats)],
+        span_ns: u64,
+    ) {
+        self.failure = None;
+        self.programs = now.iter().map(|(name, _)| *name).collect();
+        for ((name, now), (_, before)) in now.iter().zip(before) {
+            let measured = self.measured.entry(name).or_default();
+            let runs = now.runs.saturating_sub(before.runs) as f64;
+            // A window without runs tells how rare they are, but not what one costs.
+            measured.window_ns = measured.window_ns / 2.0 + span_ns as f64;
+            measured.runs = measured.runs / 2.0 + runs;
+            measured.run_time_ns =
+                measured.run_time_ns / 2.0 + now.run_time_ns.saturating_sub(before.run_time_ns) as f64;
+        }
+    }
+
+    /// The cost of each program over a span in which `hits` hits ran the first. Empty, with a reason, before the
+    /// first window has been closed.
+    pub(super) fn costs(
+        &self,
+        hits: Option<u64>,
+        span_ns: f64,
+        unmeasured: &mut Vec<String>,
+    ) -> Vec<ProgramCost> {
+        if let Some(failure) = &self.failure {
+            unmeasured.push(format!("run time of BPF programs: {failure}"));
+        }
+        if self.programs.is_empty() {
+            if self.failure.is_none() {
+                unmeasured.push("run time of BPF programs: not measured yet".to_owned());
+            }
+            let cpu_percent = hits.map(|hits| hits as f64 * ASSUMED_NS / span_ns * 100.0);
+            return vec![ProgramCost { name: "probe_hit", cpu_percent, mean_ns: None }];
+        }
+        let cost = |(index, name): (usize, &&'static str)| {
+            let measured = self.measured.get(*name).copied().unwrap_or_default();
+            let mean_ns = measured.mean_ns();
+            let by_hits = hits.filter(|_| index == 0).map(|hits| hits as f64 * mean_ns.unwrap_or(ASSUMED_NS));
+            let by_time = || measured.run_time_ns / measured.window_ns.max(1.0) * span_ns;
+            let run_time_ns = by_hits.unwrap_or_else(by_time);
+            ProgramCost { name, cpu_percent: Some(run_time_ns / span_ns * 100.0), mean_ns }
+        };
+        self.programs.iter().enumerate().map(cost).collect()
+    }
+}

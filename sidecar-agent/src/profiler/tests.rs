@@ -1,0 +1,219 @@
+//! Tests of the profiler: this process for real, a kernel side that is a table, a /proc that can't be read.
+
+use std::{
+    io,
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::*;
+use crate::bpf::{MapMemory, ProgramStats};
+
+const SETTINGS: Settings = Settings { interval_ns: SECOND, deep: false };
+
+/// A kernel side whose programs take 500 ns a run.
+#[derive(Clone, Default)]
+struct Table {
+    runs: Arc<Mutex<u64>>,
+    open: Arc<AtomicBool>,
+    refuses: bool,
+}
+
+impl Table {
+    /// Runs count while a window is open only.
+    fn run(&self, runs: u64) {
+        if self.open.load(Ordering::Relaxed) {
+            *self.runs.lock().unwrap() += runs;
+        }
+    }
+}
+
+impl Source for Table {
+    fn open(&mut self) -> io::Result<()> {
+        if self.refuses {
+            return Err(io::Error::from_raw_os_error(libc::EPERM));
+        }
+        self.open.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        self.open.store(false, Ordering::Relaxed);
+    }
+
+    fn programs(&self) -> io::Result<Vec<(&'static str, ProgramStats)>> {
+        let runs = *self.runs.lock().unwrap();
+        let fork = ProgramStats { run_time_ns: runs, runs: runs / 1000 };
+        Ok(vec![("probe_hit", ProgramStats { run_time_ns: runs * 500, runs }), ("process_fork", fork)])
+    }
+
+    fn maps(&self) -> io::Result<MapMemory> {
+        Ok(MapMemory { pinned: 3_000_000, mapped: 0, exact: true })
+    }
+}
+
+/// Ticks through some seconds of 200,000 hits each; the last snapshot.
+fn through(profiler: &mut Profiler, table: &Table, seconds: u64) -> Snapshot {
+    let (mut now_ns, mut hits, mut windows) = (50 * SECOND, 0, 0);
+    let end = now_ns + seconds * SECOND;
+    let mut last = None;
+    while now_ns < end {
+        let tick = profiler.tick(now_ns, 7 * SECOND as i64, Some(hits));
+        last = tick.snapshot.or(last);
+        assert!(tick.next_ns > now_ns, "it would never sleep");
+        let runs = (tick.next_ns - now_ns) / 5_000;
+        windows += u64::from(table.open.load(Ordering::Relaxed));
+        table.run(runs);
+        hits += runs;
+        now_ns = tick.next_ns;
+    }
+    assert!(windows <= seconds / 5 + 1, "{windows} windows in {seconds} s");
+    last.unwrap()
+}
+
+#[test]
+fn run_time_of_programs_is_the_measured_mean_times_all_hits() {
+    let table = Table::default();
+    let mut profiler = Profiler::new(SETTINGS, Some(Box::new(table.clone())));
+    let snapshot = through(&mut profiler, &table, 30);
+    // 200,000 hits a second of 500 ns are 10 % of a core; the second program takes 1 ns a hit, found by time.
+    let found = snapshot.cpu.programs.unwrap();
+    assert!((found - 10.02).abs() < 0.05, "{found}");
+    assert!((snapshot.hits_per_second.unwrap() - 200_000.0).abs() < 1_000.0);
+    assert_eq!(snapshot.memory.maps, Some(3_000_000));
+    assert_eq!(snapshot.unmeasured, Vec::<String>::new());
+    assert_eq!((snapshot.timestamp, snapshot.programs.len()), (7.0, 0));
+}
+
+#[test]
+fn a_deep_profile_has_each_program_and_each_thread() {
+    let table = Table::default();
+    let deep = Settings { deep: true, ..SETTINGS };
+    let mut profiler = Profiler::new(deep, Some(Box::new(table.clone())));
+    let snapshot = through(&mut profiler, &table, 30);
+    let names: Vec<_> = snapshot.programs.iter().map(|program| program.name).collect();
+    assert_eq!(names, ["probe_hit", "process_fork"]);
+    assert!((snapshot.programs[0].mean_ns.unwrap() - 500.0).abs() < 1e-6);
+    assert!(!snapshot.threads.is_empty());
+    assert!(snapshot.threads.iter().all(|thread| thread.threads > 0));
+}
+
+#[test]
+fn statistics_that_are_refused_are_said_and_a_cautious_figure_stands_in() {
+    let table = Table { refuses: true, ..Table::default() };
+    let mut profiler = Profiler::new(SETTINGS, Some(Box::new(table.clone())));
+    let snapshot = through(&mut profiler, &table, 10);
+    assert!(snapshot.unmeasured[0].starts_with("run time of BPF programs: "), "{:?}", snapshot.unmeasured);
+    assert!(snapshot.cpu.programs.unwrap() > 30.0);
+    // Without hits there is no figure at all.
+    let mut profiler = Profiler::new(SETTINGS, Some(Box::new(table)));
+    profiler.tick(SECOND, 0, None);
+    let snapshot = profiler.tick(2 * SECOND, 0, None).snapshot.unwrap();
+    assert_eq!(snapshot.cpu.programs, None);
+}
+
+/// The process's processor time may be anything, but burning some must show.
+fn burn(time: Duration) {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        std::hint::black_box((0..1000u64).sum::<u64>());
+    }
+}
+
+#[test]
+fn own_cost_is_measured_without_a_kernel_side() {
+    let mut profiler = Profiler::new(SETTINGS, None);
+    assert_eq!(profiler.get_summary(60.0).sample_count, 0);
+    assert_eq!(profiler.is_over_budget(0.0, 0.0), OverBudget::default());
+    assert_eq!(profiler.tick(SECOND, 0, None).snapshot, None);
+    burn(Duration::from_millis(50));
+    let snapshot = profiler.tick(2 * SECOND, 0, None).snapshot.unwrap();
+    assert!(snapshot.cpu_percent.unwrap() > 0.0, "{snapshot:?}");
+    assert_eq!((snapshot.cpu.helpers, snapshot.cpu.programs), (Some(0.0), Some(0.0)));
+    assert!(snapshot.memory_mb.unwrap() > 1.0);
+    assert!(snapshot.thread_count.unwrap() >= 2 && snapshot.open_fds.unwrap() >= 3);
+    assert_eq!((snapshot.cpu_source, snapshot.memory_source), (CpuSource::Clock, MemorySource::Proc));
+    assert_eq!(profiler.get_summary(60.0).cpu_max, snapshot.cpu_percent);
+    let over = OverBudget { cpu_over_budget: true, memory_over_budget: false };
+    assert_eq!(profiler.is_over_budget(0.0, 1e9), over);
+    let json = serde_json::to_value(profiler.get_current().unwrap()).unwrap();
+    for name in ["timestamp", "cpu_percent", "memory_mb", "thread_count"] {
+        assert!(json[name].is_number(), "{name}: {json}");
+    }
+}
+
+#[test]
+fn a_proc_that_cannot_be_read_is_said_and_never_zero() {
+    let own = Own { root: PathBuf::from("/nonexistent") };
+    let deep = Settings { deep: true, ..SETTINGS };
+    let mut profiler = Profiler::reading(own, deep, None);
+    profiler.set_helpers(vec![std::process::id()]);
+    profiler.tick(SECOND, 0, None);
+    burn(Duration::from_millis(5));
+    let snapshot = profiler.tick(2 * SECOND, 0, None).snapshot.unwrap();
+    assert!(snapshot.cpu_percent.unwrap() > 0.0);
+    assert_eq!(snapshot.memory_source, MemorySource::Peak);
+    assert!(snapshot.memory_mb.unwrap() > 1.0);
+    assert_eq!((snapshot.thread_count, snapshot.open_fds, snapshot.memory.helpers), (None, None, None));
+    let said = snapshot.unmeasured.join("\n");
+    for what in ["memory now (its peak stands in) and threads", "memory of the helper", "threads one by one"]
+    {
+        assert!(said.contains(what), "{said}");
+    }
+}
+
+#[test]
+fn a_helper_counts_while_it_lives() {
+    let mut child =
+        Command::new("sh").args(["-c", "while :; do :; done"]).stdin(Stdio::null()).spawn().unwrap();
+    let mut profiler = Profiler::new(SETTINGS, None);
+    profiler.set_helpers(vec![child.id()]);
+    profiler.tick(SECOND, 0, None);
+    // However busy the machine is, the child gets its turn some time.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut now_ns = SECOND;
+    let snapshot = loop {
+        std::thread::yield_now();
+        now_ns += SECOND;
+        let snapshot = profiler.tick(now_ns, 0, None).snapshot.unwrap();
+        if snapshot.cpu.helpers > Some(0.0) || Instant::now() > deadline {
+            break snapshot;
+        }
+    };
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(snapshot.cpu.helpers.unwrap() > 0.0);
+    assert!(snapshot.memory.helpers.unwrap() > 0);
+    let gone = profiler.tick(now_ns + SECOND, 0, None).snapshot.unwrap();
+    assert_eq!((gone.cpu.helpers, gone.memory.helpers), (None, None));
+    assert!(gone.unmeasured.iter().any(|what| what.contains("helper process")), "{:?}", gone.unmeasured);
+}
+
+#[test]
+fn a_clock_that_goes_back_begins_again() {
+    let mut profiler = Profiler::new(SETTINGS, None);
+    profiler.tick(1000 * SECOND, 0, Some(5));
+    assert!(profiler.tick(1001 * SECOND, 0, Some(6)).snapshot.is_some());
+    assert_eq!(profiler.tick(10 * SECOND, 0, Some(7)).snapshot, None);
+    assert_eq!(profiler.clock_jumps(), 1);
+    let snapshot = profiler.tick(11 * SECOND, 0, Some(8)).snapshot.unwrap();
+    assert_eq!(snapshot.hits_per_second, Some(1.0));
+    assert_eq!(profiler.get_summary(60.0).sample_count, 1);
+}
+
+#[test]
+fn windows_go_on_after_the_clock_went_back() {
+    let table = Table::default();
+    let mut profiler = Profiler::new(SETTINGS, Some(Box::new(table.clone())));
+    profiler.tick(1000 * SECOND, 0, None);
+    assert!(table.open.load(Ordering::Relaxed));
+    profiler.tick(10 * SECOND, 0, None);
+    assert!(!table.open.load(Ordering::Relaxed));
+    profiler.tick(16 * SECOND, 0, None);
+    assert!(table.open.load(Ordering::Relaxed));
+}
