@@ -5,7 +5,8 @@ use std::{fmt, mem::size_of};
 
 use serde::Serialize;
 use sidecar_common::{
-    BoostState, Counters, HeldKey, HeldStart, Histogram, MAX_HELD, MAX_SIGNALS, SignalState, Spec, StatusTable,
+    BoostState, Counters, HeldKey, HeldStart, Histogram, MAX_HELD, MAX_SIGNALS, SignalState, Spec,
+    StatusTable,
 };
 
 use super::{Budget, MOST_EVENT_BYTES};

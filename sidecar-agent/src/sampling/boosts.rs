@@ -109,7 +109,10 @@ mod tests {
         let manual = Manual::new(8.0, S, 0).unwrap();
         let rate = Rate { threshold: RATE_ONE / 2, manual: Some(manual) };
         let state = signal_state(&adaptive(), &rate, 0.25);
-        assert_eq!((state.threshold, state.boosted, state.forced), (RATE_ONE / 8, RATE_ONE / 4, RATE_ONE / 4));
+        assert_eq!(
+            (state.threshold, state.boosted, state.forced),
+            (RATE_ONE / 8, RATE_ONE / 4, RATE_ONE / 4)
+        );
         let nothing = signal_state(&adaptive(), &rate, 0.0);
         assert_eq!((nothing.threshold, nothing.boosted, nothing.forced), (0, 0, 0));
     }
