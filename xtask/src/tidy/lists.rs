@@ -36,6 +36,10 @@ pub(crate) const KERNEL_NAMES: [&str; 4] = ["aya", "aya_obj", "aya_log", "syscal
 /// Files of the agent that start tasks or threads, and why there; all others offer functions to call.
 pub(crate) const SPAWN: &[(&str, &str)] = &[
     (
+        "sidecar-agent/src/config/watch.rs",
+        "the thread that waits for changes of the configuration file, joined where the watch is dropped",
+    ),
+    (
         "sidecar-agent/src/observe/mod.rs",
         "the threads that `exec` and `run` share, joined where observation ends",
     ),
