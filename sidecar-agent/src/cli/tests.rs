@@ -21,7 +21,9 @@ fn exec(args: &[&str]) -> ExecArgs {
     let args = ["sidecar", "exec"].iter().chain(args);
     match Cli::try_parse_from(args).unwrap().verb {
         Verb::Exec(args) => args,
-        verb @ (Verb::Run(_) | Verb::GateProcess(_)) => panic!("{verb:?}"),
+        verb @ (Verb::Run(_) | Verb::GateProcess(_) | Verb::Check(_) | Verb::Config(_)) => {
+            panic!("{verb:?}")
+        }
     }
 }
 
@@ -42,6 +44,16 @@ fn help_of_exec() {
 #[test]
 fn help_of_run() {
     insta::assert_snapshot!(help(Some("run")));
+}
+
+#[test]
+fn help_of_check() {
+    insta::assert_snapshot!(help(Some("check")));
+}
+
+#[test]
+fn help_of_config() {
+    insta::assert_snapshot!(help(Some("config")));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the rules are about and what they excuse, each with its reason.
 
 /// The agent's top-level modules. A module imports only itself and those before it.
-pub(crate) const ORDER: [&str; 17] = [
+pub(crate) const ORDER: [&str; 18] = [
     "config",
     "mapping",
     "elf",
@@ -16,6 +16,7 @@ pub(crate) const ORDER: [&str; 17] = [
     "http",
     "gate",
     "cli",
+    "check",
     "observe",
     "exec",
     "run",
