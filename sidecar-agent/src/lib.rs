@@ -1,11 +1,12 @@
 //! The agent as a library. The pipeline's stages, each of which imports only stages before it:
 //!
 //! `config` -> `mapping` -> `elf` -> `spec` -> `bpf` -> `profiler` -> `attach` -> `event` -> `aggregate` ->
-//! `sampling` -> `governor` -> `sinks` -> `handlers` -> `metrics` -> `health` -> `http` -> `gate` -> `exec`, `run`
-//! (which put them together).
+//! `sampling` -> `governor` -> `sinks` -> `handlers` -> `metrics` -> `health` -> `http` -> `gate` -> `cli` ->
+//! `check` -> `observe` -> `exec`, `run` (which put them together).
 pub mod aggregate;
 pub mod attach;
 pub mod bpf;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod elf;

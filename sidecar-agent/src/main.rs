@@ -5,6 +5,7 @@ use std::{io::IsTerminal as _, process::ExitCode};
 use clap::Parser;
 use sidecar_agent::{
     bpf::Tree,
+    check,
     cli::{Cli, LogLevel, Verb},
     exec::{self, signals::Signals},
     gate::{self, Ancestry, ProcessOptions},
@@ -39,7 +40,21 @@ fn main() -> ExitCode {
         }
         Verb::Run(args) => {
             log.init();
-            answer(run::run(&args, object).map_err(anyhow::Error::from))
+            match run::run(&args, object) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    let code = error.exit_code();
+                    answer(Err(error.into()));
+                    ExitCode::from(code)
+                }
+            }
+        }
+        Verb::Check(args) => match check::check(&args, &mut std::io::stdout(), &mut std::io::stderr()) {
+            Ok(code) => ExitCode::from(code),
+            Err(error) => answer(Err(error.into())),
+        },
+        Verb::Config(args) => {
+            answer(check::print(&args, &mut std::io::stdout()).map_err(anyhow::Error::from))
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The command line: verbs, flags, and their help. Nothing here does anything; `main` dispatches.
 
+mod check;
 mod exec;
 mod gate_process;
 mod run;
 #[cfg(test)]
 mod tests;
 
+pub use check::{CheckArgs, ConfigArgs, Format, Printed};
 pub use exec::ExecArgs;
 pub use gate_process::GateProcessArgs;
 pub use run::RunArgs;
@@ -37,6 +39,7 @@ Examples:
   sidecar exec -- cargo test                          watch one test run, then sum it up
   sidecar exec --report r.jsonl -- cargo nextest run  the same, and keep every event
   sidecar run --config sidecar.yml                    watch this node until stopped
+  sidecar check --config sidecar.yml                  is it right, and what would be in force?
 
 Watching needs root (or CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN). Without it, `exec` runs its command all the same.
 `sidecar VERB --help` tells more of each verb."
@@ -59,6 +62,12 @@ pub enum Verb {
     /// Watch this node until SIGTERM or SIGINT.
     #[command(long_about = run::LONG_ABOUT)]
     Run(RunArgs),
+    /// Check a configuration, and show what would be in force.
+    #[command(long_about = check::LONG_ABOUT)]
+    Check(CheckArgs),
+    /// Print an example of a configuration, or its JSON schema.
+    #[command(long_about = check::CONFIG_LONG_ABOUT)]
+    Config(ConfigArgs),
     /// Hold programs until they are watched; started by `exec` itself.
     #[command(hide = true)]
     GateProcess(GateProcessArgs),
@@ -105,7 +114,7 @@ impl Cli {
     #[must_use]
     pub fn log_level(&self) -> LogLevel {
         self.global.log_level.unwrap_or(match self.verb {
-            Verb::Exec(_) | Verb::GateProcess(_) => LogLevel::Warn,
+            Verb::Exec(_) | Verb::GateProcess(_) | Verb::Check(_) | Verb::Config(_) => LogLevel::Warn,
             Verb::Run(_) => LogLevel::Info,
         })
     }

@@ -24,6 +24,7 @@ Exit status:
   0    stopped by SIGTERM or SIGINT
   1    sidecar could not start or go on
   2    wrong usage of sidecar
+  78   the configuration can't be used; `sidecar check` says the same
 
 Examples:
   sidecar run

@@ -21,7 +21,9 @@ fn exec(args: &[&str]) -> ExecArgs {
     let args = ["sidecar", "exec"].iter().chain(args);
     match Cli::try_parse_from(args).unwrap().verb {
         Verb::Exec(args) => args,
-        verb @ (Verb::Run(_) | Verb::GateProcess(_)) => panic!("{verb:?}"),
+        verb @ (Verb::Run(_) | Verb::GateProcess(_) | Verb::Check(_) | Verb::Config(_)) => {
+            panic!("{verb:?}")
+        }
     }
 }
 
@@ -45,6 +47,16 @@ fn help_of_run() {
 }
 
 #[test]
+fn help_of_check() {
+    insta::assert_snapshot!(help(Some("check")));
+}
+
+#[test]
+fn help_of_config() {
+    insta::assert_snapshot!(help(Some("config")));
+}
+
+#[test]
 fn the_definition_is_consistent() {
     Cli::command().debug_assert();
 }
@@ -61,7 +73,7 @@ fn no_verb_prints_help_and_fails() {
 fn the_version_names_the_abi() {
     let error = refusal(&["--version"]);
     assert_eq!(error.exit_code(), 0);
-    assert_eq!(error.to_string(), format!("sidecar {} (kernel program ABI 1)\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(error.to_string(), format!("sidecar {} (kernel program ABI 2)\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]

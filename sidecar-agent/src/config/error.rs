@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use super::Source;
 
+/// The exit status for a configuration that can't be used, as sysexits.h has it.
+pub const EX_CONFIG: u8 = 78;
+
 /// A configuration that can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -77,6 +80,24 @@ pub enum Fault {
         /// The known key that is most like it.
         nearest: String,
     },
+    /// A key of the sidecar that this one follows, which has another name here.
+    #[error("renamed: {to}")]
+    Renamed {
+        /// The name here.
+        to: String,
+    },
+    /// A key of the sidecar that this one follows, for which there is none here.
+    #[error("is no key here: {why}")]
+    Gone {
+        /// What there is instead.
+        why: &'static str,
+    },
+    /// The key `<<`.
+    #[error("merge keys are not read; write the keys out, or give a whole value an alias")]
+    MergeKey,
+    /// An environment variable that is not UTF-8.
+    #[error("its value is not UTF-8")]
+    NotUtf8,
     /// A key that occurs twice in one mapping.
     #[error("the key stands in line {first} already")]
     Duplicate {
@@ -115,7 +136,7 @@ pub enum Fault {
     },
     /// A variable without a value and without a default.
     #[error(
-        "the environment variable {name} is not set; set it, or write a default as in ${{{name}:-value}}"
+        "the environment variable {name} is not set (or not UTF-8); set it, or write a default as in ${{{name}:-value}}"
     )]
     Unset {
         /// The variable.

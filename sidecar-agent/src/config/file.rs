@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::ConfigError;
+use super::{Config, ConfigError, Override, Sources, environment, load};
 
 /// The file that is read from the working directory when none is named.
 pub const DEFAULT_FILE: &str = "sidecar.yml";
@@ -22,17 +22,30 @@ pub struct FileText {
     pub text: String,
 }
 
+/// Reads what is in force: the file if one is named, this process's environment, and the flags.
+///
+/// # Errors
+/// What [`read_file`], [`environment`] and [`load`] refuse.
+pub fn read(path: Option<&Path>, flags: &[Override]) -> Result<Config, ConfigError> {
+    let file = path.map(read_file).transpose()?;
+    load(&Sources { file: file.as_ref(), env: environment(std::env::vars_os())?, flags })
+}
+
 /// Reads a configuration file.
 ///
 /// # Errors
 /// The file is missing, unreadable, no regular file, longer than [`MAX_FILE_BYTES`], or not UTF-8.
 pub fn read_file(path: &Path) -> Result<FileText, ConfigError> {
-    let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };
-    let not_text = |what| ConfigError::NotText { path: path.to_owned(), what };
     // Opening a FIFO would wait for a writer.
     let mut options = File::options();
     let file = options.read(true).custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits()).open(path);
-    let file = file.map_err(unreadable)?;
+    text_of(path, file.map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?)
+}
+
+/// The text of an open file. Whatever happens to its name meanwhile does no harm.
+fn text_of(path: &Path, file: File) -> Result<FileText, ConfigError> {
+    let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };
+    let not_text = |what| ConfigError::NotText { path: path.to_owned(), what };
     if !file.metadata().map_err(unreadable)?.is_file() {
         return Err(not_text("no regular file"));
     }
@@ -48,6 +61,27 @@ pub fn read_file(path: &Path) -> Result<FileText, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_vanishes_while_it_is_read_is_read_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sidecar.yml");
+        std::fs::write(&path, "enabled: true\n").unwrap();
+        let open = File::open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(text_of(&path, open).unwrap().text, "enabled: true\n");
+        assert!(matches!(read_file(&path), Err(ConfigError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn files_without_end_are_not_read() {
+        let zero = read_file(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert_eq!(zero, "the configuration /dev/zero is no regular file");
+        let dir = tempfile::tempdir().unwrap();
+        let huge = dir.path().join("huge.yml");
+        File::create(&huge).unwrap().set_len(100 << 20).unwrap();
+        assert!(read_file(&huge).unwrap_err().to_string().ends_with("is longer than 1048576 bytes"));
+    }
 
     #[test]
     fn what_can_not_be_read_says_so() {

@@ -22,13 +22,14 @@ const LONGEST_GLOB: usize = 1024;
 const LONGEST_NAME: usize = 64;
 const DAY: f64 = 86_400.0;
 
-const COMMON_KEYS: [&str; 7] =
+pub(super) const COMMON_KEYS: [&str; 7] =
     ["name", "type", "events", "when", "queue_size", "queue_bytes", "drop_on_full"];
-const COMMAND_KEYS: [&str; 4] = ["command", "timeout_sec", "concurrency", "rate_limit"];
-const HTTP_KEYS: [&str; 7] =
+pub(super) const COMMAND_KEYS: [&str; 4] = ["command", "timeout_sec", "concurrency", "rate_limit"];
+pub(super) const HTTP_KEYS: [&str; 7] =
     ["url", "headers", "timeout_sec", "max_attempts", "spool_events", "spool_bytes", "rate_limit"];
-const JSONL_KEYS: [&str; 4] = ["path", "max_bytes", "max_age_sec", "keep"];
-const WHEN_KEYS: [&str; 6] = ["status", "provider", "suite", "test_id", "signal", "min_duration_ms"];
+pub(super) const JSONL_KEYS: [&str; 4] = ["path", "max_bytes", "max_age_sec", "keep"];
+pub(super) const WHEN_KEYS: [&str; 6] =
+    ["status", "provider", "suite", "test_id", "signal", "min_duration_ms"];
 
 /// One handler's mapping, with its dotted name.
 struct Item<'l, 'n> {

@@ -1,118 +1,9 @@
-//! Every key: its name, its type and range, and what it does. The one list that reading, checking, `effective`
-//! and the reference are made of.
+//! Every key: its name, its type and range, and what it does. The one list that reading, checking, `effective`,
+//! the reference, the example, the schema and reloading are made of.
 
-use std::net::SocketAddr;
-
+use super::Config;
+use super::key::{Field, Key};
 use super::lists::{library, path_glob};
-use super::scalar::Scalar;
-use super::{Config, Fault, Sink};
-
-/// One key of the section.
-pub struct Key {
-    /// The dotted name below the section.
-    pub name: &'static str,
-    /// The environment variable that overrides it.
-    pub env: Option<&'static str>,
-    /// What it does, in one sentence.
-    pub effect: &'static str,
-    /// Whether it changes anything in this version.
-    pub in_force: bool,
-    pub(super) field: Field,
-}
-
-/// Type, range and place of a key's value.
-pub(super) enum Field {
-    Switch(fn(&mut Config) -> &mut bool),
-    Number {
-        place: fn(&mut Config) -> &mut f64,
-        min: f64,
-        max: f64,
-    },
-    Count {
-        place: fn(&mut Config) -> &mut u64,
-        min: u64,
-        max: u64,
-        power_of_two: bool,
-    },
-    Address(fn(&mut Config) -> &mut SocketAddr),
-    Texts {
-        place: fn(&mut Config) -> &mut Vec<String>,
-        check: fn(&str) -> Result<(), String>,
-        what: &'static str,
-    },
-    Probes,
-    Sinks,
-    Handlers,
-}
-
-impl Key {
-    /// What values it takes, for people.
-    #[must_use]
-    pub fn range(&self) -> String {
-        match &self.field {
-            Field::Switch(_) => "true, false".to_owned(),
-            Field::Number { min, max, .. } => format!("{min} to {max}"),
-            Field::Count { min, max, power_of_two: false, .. } => format!("{min} to {max}, whole"),
-            Field::Count { min, max, power_of_two: true, .. } => format!("{min} to {max}, a power of two"),
-            Field::Address(_) => "address:port".to_owned(),
-            Field::Texts { what, .. } => format!("list of {what}"),
-            Field::Probes | Field::Sinks | Field::Handlers => "list, see below".to_owned(),
-        }
-    }
-
-    /// The value in force, for people.
-    #[must_use]
-    pub fn value(&self, config: &Config) -> String {
-        let mut config = config.clone();
-        match &self.field {
-            Field::Switch(place) => place(&mut config).to_string(),
-            Field::Number { place, .. } => place(&mut config).to_string(),
-            Field::Count { place, .. } => place(&mut config).to_string(),
-            Field::Address(place) => place(&mut config).to_string(),
-            Field::Texts { place, .. } => format!("[{}]", place(&mut config).join(", ")),
-            Field::Probes => {
-                let names = config.probes.iter().map(|probe| format!("{}:{}", probe.provider, probe.marker));
-                format!("[{}]", names.collect::<Vec<_>>().join(", "))
-            }
-            Field::Sinks => {
-                let names = config.sinks.iter().map(|sink| match sink {
-                    Sink::Jsonl { path } => format!("jsonl {path}"),
-                });
-                format!("[{}]", names.collect::<Vec<_>>().join(", "))
-            }
-            Field::Handlers => {
-                let names = config.handlers.iter().map(ToString::to_string);
-                format!("[{}]", names.collect::<Vec<_>>().join(", "))
-            }
-        }
-    }
-
-    /// Puts a scalar in the value's place.
-    pub(super) fn set(&self, config: &mut Config, scalar: &Scalar) -> Result<(), Fault> {
-        match &self.field {
-            Field::Switch(place) => *place(config) = scalar.switch()?,
-            Field::Number { place, min, max } => *place(config) = scalar.number(*min, *max)?,
-            Field::Count { place, min, max, power_of_two } => {
-                let count = scalar.count(*min, *max)?;
-                if *power_of_two && !count.is_power_of_two() {
-                    return Err(Fault::Range { found: count.to_string(), range: self.range() });
-                }
-                *place(config) = count;
-            }
-            Field::Address(place) => {
-                let text = scalar.text()?;
-                *place(config) = text.parse().map_err(|_| Fault::Text {
-                    found: super::scalar::shown(&text),
-                    problem: "is no address with a port, as in 127.0.0.1:9808 or [::1]:9808".to_owned(),
-                })?;
-            }
-            Field::Texts { .. } | Field::Probes | Field::Sinks | Field::Handlers => {
-                return Err(Fault::Type { wants: format!("a {}", self.range()), found: scalar.describe() });
-            }
-        }
-        Ok(())
-    }
-}
 
 /// The key of a dotted name.
 pub(super) fn find(name: &str) -> Option<&'static Key> {
@@ -146,7 +37,12 @@ pub(super) fn top_level() -> Vec<&'static str> {
 }
 
 const fn key(name: &'static str, effect: &'static str, field: Field) -> Key {
-    Key { name, env: None, effect, in_force: true, field }
+    Key { name, env: None, effect, in_force: true, restart: None, field }
+}
+
+/// A key that a running agent can't change, and why.
+const fn fixed(why: &'static str, key: Key) -> Key {
+    Key { restart: Some(why), ..key }
 }
 
 const fn later(key: Key) -> Key {
@@ -235,12 +131,17 @@ pub static KEYS: &[Key] = &[
     later(key(
         "sampling.adaptive.anomaly_threshold",
         "Anomalies within the window that raise the rate.",
-        count(|c| &mut c.sampling.adaptive.anomaly_threshold, 1, 1_000_000),
+        count(|c| &mut c.sampling.adaptive.anomaly_threshold, 1, sidecar_common::MAX_ANOMALIES as u64),
     )),
     later(key(
         "sampling.adaptive.anomaly_window",
         "The window in seconds.",
         number(|c| &mut c.sampling.adaptive.anomaly_window, 1.0, DAY),
+    )),
+    later(key(
+        "sampling.adaptive.max_boost_seconds_per_hour",
+        "Seconds of an hour for which a signal's rate may be raised, whoever reports anomalies.",
+        number(|c| &mut c.sampling.adaptive.max_boost_seconds_per_hour, 1.0, 3600.0),
     )),
     env(
         "SIDECAR_MAX_QUEUE_SIZE",
@@ -301,6 +202,16 @@ pub static KEYS: &[Key] = &[
         "Failures in a row that make a part unhealthy.",
         count(|c| &mut c.health_checks.failure_threshold, 1, 1000),
     )),
+    later(key(
+        "reload.watch",
+        "The configuration file is watched; a change of it is a reload, as SIGHUP is.",
+        Field::Switch(|c| &mut c.reload.watch),
+    )),
+    later(key(
+        "shutdown.grace_sec",
+        "Seconds that what waits has to be written when the agent ends.",
+        number(|c| &mut c.shutdown.grace_sec, 0.0, 3600.0),
+    )),
     key("probes", "Markers of other programs and what their arguments mean.", Field::Probes),
     key(
         "discovery.files",
@@ -321,23 +232,46 @@ pub static KEYS: &[Key] = &[
         "Each program that is executed is looked at.",
         Field::Switch(|c| &mut c.discovery.exec),
     ),
-    key(
-        "discovery.max_string_bytes",
-        "Longest string or byte block that is read, in bytes with its NUL; longer ones are cut.",
-        count(|c| &mut c.discovery.max_string_bytes, 1, sidecar_common::MAX_STRING as u64),
+    fixed(
+        "it is part of what every marker site was told when it was attached",
+        key(
+            "discovery.max_string_bytes",
+            "Longest string or byte block that is read, in bytes with its NUL; longer ones are cut.",
+            count(|c| &mut c.discovery.max_string_bytes, 1, sidecar_common::MAX_STRING as u64),
+        ),
     ),
-    key(
-        "discovery.ring_bytes",
-        "Size of the buffer between kernel and agent.",
-        Field::Count { place: |c| &mut c.discovery.ring_bytes, min: 4096, max: 1 << 30, power_of_two: true },
+    fixed(
+        "the kernel makes the buffer once, when the agent starts",
+        key(
+            "discovery.ring_bytes",
+            "Size of the buffer between kernel and agent.",
+            Field::Count {
+                place: |c| &mut c.discovery.ring_bytes,
+                min: 4096,
+                max: 1 << 30,
+                power_of_two: true,
+            },
+        ),
     ),
-    key(
-        "discovery.max_specs",
-        "Most marker sites that are watched at a time.",
-        count(|c| &mut c.discovery.max_specs, 64, 65_536),
+    fixed(
+        "the kernel makes the tables once, when the agent starts",
+        key(
+            "discovery.max_specs",
+            "Most marker sites that are watched at a time.",
+            count(|c| &mut c.discovery.max_specs, 64, 65_536),
+        ),
     ),
-    key("sinks", "Where `sidecar run` writes its events.", Field::Sinks),
+    fixed(
+        "files are opened once, when the agent starts",
+        key("sinks", "Where `sidecar run` writes its events.", Field::Sinks),
+    ),
     key("handlers", "What is done about events: programs, HTTP requests, rotated files.", Field::Handlers),
-    key("http.enabled", "Health and metrics over HTTP.", Field::Switch(|c| &mut c.http.enabled)),
-    key("http.listen", "Where the HTTP server listens.", Field::Address(|c| &mut c.http.listen)),
+    fixed(
+        "the server is started once, with the agent",
+        key("http.enabled", "Health and metrics over HTTP.", Field::Switch(|c| &mut c.http.enabled)),
+    ),
+    fixed(
+        "the address is bound once, when the agent starts",
+        key("http.listen", "Where the HTTP server listens.", Field::Address(|c| &mut c.http.listen)),
+    ),
 ];

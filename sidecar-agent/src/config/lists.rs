@@ -1,6 +1,6 @@
 //! The keys that hold lists: probes, sinks, and the entries of `discovery`.
 
-use super::keys::Field;
+use super::key::Field;
 use super::load::Loader;
 use super::scalar::{Scalar, shown};
 use super::yaml::{Entry, Node, Tree};
@@ -54,9 +54,10 @@ pub struct ArgConfig {
     pub signed: Option<bool>,
 }
 
-const PROBE_KEYS: [&str; 7] = ["provider", "marker", "event", "event_type", "signal", "args", "status"];
-const ARG_KEYS: [&str; 6] = ["role", "type", "name", "unit", "length", "signed"];
-const SINK_KEYS: [&str; 2] = ["type", "path"];
+pub(super) const PROBE_KEYS: [&str; 7] =
+    ["provider", "marker", "event", "event_type", "signal", "args", "status"];
+pub(super) const ARG_KEYS: [&str; 6] = ["role", "type", "name", "unit", "length", "signed"];
+pub(super) const SINK_KEYS: [&str; 2] = ["type", "path"];
 
 impl Loader<'_> {
     /// Reads the value of a key that holds a list.

@@ -5,13 +5,19 @@ use std::sync::Arc;
 
 use sidecar_common::MAX_SIGNALS;
 
+use super::env::near_misses;
 use super::expand::expand;
-use super::keys::{Field, KEYS, below, find, is_group};
+use super::key::Field;
+use super::keys::{KEYS, below, find, is_group};
 use super::nearest::distance;
+use super::renamed::{elsewhere, renamed_below};
 use super::scalar::{Scalar, shown};
 use super::section::section;
 use super::yaml::{Entry, Node, Tree};
 use super::{BUILTIN_SIGNALS, Config, ConfigError, Fault, FileText, Source, nearest, threshold};
+
+/// The key by which YAML 1.1 merges mappings.
+const MERGE: &str = "<<";
 
 /// A value from the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +65,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
         loader.override_with(flag.key, &flag.value, Source::Flag(flag.flag))?;
     }
     loader.check_signals()?;
+    loader.config.hints = near_misses(&sources.env);
     Ok(loader.config)
 }
 
@@ -133,11 +140,12 @@ impl Loader<'_> {
                 self.adaptive_word(*line, node)?;
             } else if is_group(&name) {
                 self.group(&name, node)?;
-            } else if group == "sampling" {
+            } else if let Some((line, key, fault)) = renamed_below(&name, *line, node) {
+                return Err(self.fault(line, &shown(&key), fault));
+            } else if group == "sampling" && key != MERGE {
                 self.user_signal(key, *line, node)?;
             } else {
-                let nearest = nearest(key, below(group).into_iter()).unwrap_or_default().to_owned();
-                return Err(self.fault(*line, &shown(&name), Fault::UnknownKey { nearest }));
+                return Err(self.fault(*line, &shown(&name), unknown(key, &below(group))));
             }
         }
         Ok(())
@@ -220,11 +228,8 @@ impl Loader<'_> {
         for Entry { key, line, .. } in entries {
             if !known.contains(&key.as_str()) {
                 let nearest = nearest(key, known.iter().copied()).unwrap_or_default().to_owned();
-                return Err(self.fault(
-                    *line,
-                    &format!("{name}.{}", shown(key)),
-                    Fault::UnknownKey { nearest },
-                ));
+                let fault = if key == MERGE { Fault::MergeKey } else { Fault::UnknownKey { nearest } };
+                return Err(self.fault(*line, &format!("{name}.{}", shown(key)), fault));
             }
         }
         Ok(entries)
@@ -274,6 +279,20 @@ impl Loader<'_> {
     pub(super) fn at(&self, line: u32) -> Source {
         Source::File { file: Arc::clone(&self.file), line }
     }
+}
+
+/// What is said of a key that a group does not have.
+fn unknown(key: &str, known: &[&'static str]) -> Fault {
+    if key == MERGE {
+        return Fault::MergeKey;
+    }
+    let near = nearest(key, known.iter().copied()).unwrap_or_default();
+    let nearest = match elsewhere(key) {
+        // A whole word at another place is more like it than a slip at this one.
+        Some(name) if distance(key, near) > 2 => name.to_owned(),
+        Some(_) | None => near.to_owned(),
+    };
+    Fault::UnknownKey { nearest }
 }
 
 #[cfg(test)]

@@ -108,8 +108,8 @@ fn variables_expand_before_values_are_typed() {
     assert!(!config.sampling.adaptive.enabled);
     assert_eq!(
         error("resources:\n  max_queue_size: ${SIZE}\n"),
-        "sidecar.yml:2: resources.max_queue_size: the environment variable SIZE is not set; set it, or write a \
-         default as in ${SIZE:-value}"
+        "sidecar.yml:2: resources.max_queue_size: the environment variable SIZE is not set (or not UTF-8); set it, or \
+         write a default as in ${SIZE:-value}"
     );
     assert!(
         error("sinks:\n- {type: jsonl, path: \"${\"}\n")
@@ -181,7 +181,7 @@ fn values_of_the_wrong_type_are_named() {
         ("enabled:", "enabled: wants true or false (or enabled or disabled), not nothing"),
         ("sampling: {events: \"0.1\"}", "wants a number from 0 to 1, not the text `0.1`"),
         ("sampling: [events]", "sampling: wants a mapping of keys to values, not a list"),
-        ("sampling: {signals: {events: 1}}", "sampling.signals: wants a single value, not a mapping"),
+        ("sampling: {mine: {events: 1}}", "sampling.mine: wants a single value, not a mapping"),
         ("resources: {max_queue_size: 1000.5}", "wants a whole number from 100 to 10000000, not 1000.5"),
         ("resources: {max_queue_size: [1000]}", "wants 100 to 10000000, whole, not a list"),
         (

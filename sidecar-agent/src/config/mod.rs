@@ -1,39 +1,56 @@
 //! The configuration: defaults, then a YAML file, then the environment, then flags.
 //!
-//! [`load`] is pure: it takes the file's text and the environment as a map. [`read_file`] alone touches the
-//! disk. Each value keeps its [`Source`]; [`KEYS`] lists every key with its range, default and effect, and
-//! docs/configuration.md holds the table that [`reference_table`] makes of it.
+//! [`load`] is pure: it takes the file's text and the environment as a map. [`read`] and [`Watch`] alone touch
+//! the disk. Each value keeps its [`Source`]; [`KEYS`] lists every key with its range, default and effect. The
+//! table of docs/configuration.md, docs/sidecar.example.yml and docs/sidecar.schema.json are made of it, and
+//! [`changes`] goes by it.
+mod chain;
+mod diff;
+mod env;
 mod error;
+mod example;
 mod expand;
 mod file;
 mod handlers;
 mod handlers_load;
+mod key;
 mod keys;
 mod lists;
 mod load;
 mod nearest;
 mod reference;
+mod renamed;
 mod scalar;
+mod schema;
 mod section;
+mod shapes;
+mod shapes_handlers;
 mod signals;
 mod source;
+mod watch;
 mod yaml;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
-pub use error::{ConfigError, Fault};
-pub use file::{DEFAULT_FILE, FileText, MAX_FILE_BYTES, read_file};
+pub use diff::{Change, NotLive, changes, only_live};
+pub use env::environment;
+pub use error::{ConfigError, EX_CONFIG, Fault};
+pub use example::example;
+pub use file::{DEFAULT_FILE, FileText, MAX_FILE_BYTES, read, read_file};
 pub use handlers::{
     Action, CommandAction, HANDLER_TYPES, HandlerConfig, HttpAction, JsonlAction, Secret, When,
 };
-pub use keys::{KEYS, Key};
+pub use key::Key;
+pub use keys::KEYS;
 pub use lists::{ArgConfig, ProbeConfig, Sink};
 pub use load::{Override, Sources, load};
 pub use nearest::nearest;
 pub use reference::reference_table;
+pub use schema::schema;
 pub use signals::{BUILTIN_SIGNALS, Signal, threshold};
 pub use source::Source;
+pub use watch::{FileState, Watch, WatchError};
 
 /// Everything that can be configured, checked and in force.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +75,12 @@ pub struct Config {
     pub handlers: Vec<HandlerConfig>,
     /// The HTTP server.
     pub http: Http,
+    /// What makes the agent read its configuration again.
+    pub reload: Reload,
+    /// How the agent ends.
+    pub shutdown: Shutdown,
+    /// What was set and is probably a slip, for people.
+    hints: Vec<String>,
     /// Where the values that are not defaults came from, by dotted key.
     sources: BTreeMap<String, Source>,
 }
@@ -98,6 +121,8 @@ pub struct Adaptive {
     pub anomaly_threshold: u64,
     /// The window in seconds.
     pub anomaly_window: f64,
+    /// Seconds of an hour for which a signal's rate may be raised.
+    pub max_boost_seconds_per_hour: f64,
 }
 
 /// `resources`.
@@ -161,6 +186,20 @@ pub struct Http {
     pub listen: SocketAddr,
 }
 
+/// `reload`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reload {
+    /// Whether the configuration file is watched.
+    pub watch: bool,
+}
+
+/// `shutdown`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shutdown {
+    /// Seconds that what waits has to be written.
+    pub grace_sec: f64,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -180,6 +219,7 @@ impl Default for Config {
                     boost_duration: 60.0,
                     anomaly_threshold: 5,
                     anomaly_window: 60.0,
+                    max_boost_seconds_per_hour: 600.0,
                 },
             },
             resources: Resources {
@@ -202,6 +242,9 @@ impl Default for Config {
             sinks: vec![Sink::Jsonl { path: "-".to_owned() }],
             handlers: Vec::new(),
             http: Http { enabled: true, listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9808)) },
+            reload: Reload { watch: true },
+            shutdown: Shutdown { grace_sec: 5.0 },
+            hints: Vec::new(),
             sources: BTreeMap::new(),
         }
     }
@@ -228,6 +271,12 @@ impl Config {
             }
         }
         rows
+    }
+
+    /// What was set and is probably a slip: variables whose names are almost those of keys.
+    #[must_use]
+    pub fn hints(&self) -> &[String] {
+        &self.hints
     }
 
     /// The keys that were set by the user but change nothing in this version.

@@ -1,6 +1,7 @@
 //! Which part of a YAML file is this program's.
 
 use super::keys::top_level;
+use super::renamed::was_top_level;
 use super::yaml::{Entry, Node, NotYaml, Tree, Want, parse};
 use super::{ConfigError, Fault, Source};
 
@@ -87,6 +88,7 @@ fn once<'a>(file: &str, entries: &'a [Entry], key: &str) -> Result<Option<&'a En
 
 fn is_section(top: &[Entry]) -> bool {
     let known = top_level();
-    let ours = top.iter().filter(|entry| known.contains(&entry.key.as_str())).count();
+    let is_ours = |entry: &&Entry| known.contains(&entry.key.as_str()) || was_top_level(&entry.key);
+    let ours = top.iter().filter(is_ours).count();
     ours > 0 && ours * 2 >= top.len()
 }

@@ -12,6 +12,7 @@ pub(crate) enum Arg {
     Text(Vec<u8>, bool),
     Unread,
     Fault,
+    Dropped,
 }
 
 pub(crate) fn text(text: &str) -> Arg {
@@ -53,6 +54,11 @@ pub(crate) fn encode(mut header: RecordHeader, args: &[Arg]) -> Vec<u8> {
                 header.strings |= 1 << i;
                 (0, &[])
             }
+            Arg::Dropped => {
+                header.dropped |= 1 << i;
+                header.strings |= 1 << i;
+                (0, &[])
+            }
         };
         body.extend(value.to_ne_bytes());
         body.extend(bytes);
@@ -71,9 +77,10 @@ pub(crate) fn encode(mut header: RecordHeader, args: &[Arg]) -> Vec<u8> {
     out.extend(header.tid.to_ne_bytes());
     out.extend(header.cgroup_id.to_ne_bytes());
     out.extend(header.rate.to_ne_bytes());
-    for bits in [header.strings, header.faults, header.truncated, header.unread] {
+    for bits in [header.strings, header.faults, header.truncated, header.unread, header.dropped] {
         out.extend(bits.to_ne_bytes());
     }
+    out.extend(header.reserved.map(u16::to_ne_bytes).concat());
     out.extend(header.comm);
     out.extend(body);
     out
@@ -85,6 +92,7 @@ fn some_args() -> Vec<Arg> {
         text("seven b"),
         Arg::Unread,
         Arg::Fault,
+        Arg::Dropped,
         text(""),
         Arg::Text(vec![0xff; 1024], true),
     ]
@@ -100,7 +108,7 @@ fn patched(bytes: &[u8], at: usize, with: &[u8]) -> Vec<u8> {
 fn what_is_encoded_is_decoded() {
     let record = decode(&encode(header_of(RECORD_HIT), &some_args())).unwrap();
     assert_eq!((record.header.pid, record.header.tid, record.header.cgroup_id), (4711, 4712, 99));
-    assert_eq!((record.header.spec, record.header.generation, record.header.argc), (7, 3, 6));
+    assert_eq!((record.header.spec, record.header.generation, record.header.argc), (7, 3, 7));
     assert_eq!(record.header.time_ns, 1_000_000_007);
     let bytes = |bytes: &[u8]| Value::Bytes(Bytes::copy_from_slice(bytes));
     let expected = [
@@ -108,6 +116,7 @@ fn what_is_encoded_is_decoded() {
         (bytes(b"seven b"), false),
         (Value::Unread, false),
         (Value::Fault, false),
+        (Value::Dropped, false),
         (bytes(b""), false),
         (bytes(&[0xff; 1024]), true),
     ];
@@ -153,12 +162,12 @@ fn every_truncation_is_an_error() {
 fn bad_lengths_kinds_and_counts_are_errors() {
     let bytes = encode(header_of(RECORD_HIT), &[text("abc")]);
     assert_eq!(
-        decode(&patched(&bytes, 0, &71u32.to_ne_bytes())),
-        Err(DecodeError::Length { says: 71, has: 88 })
+        decode(&patched(&bytes, 0, &79u32.to_ne_bytes())),
+        Err(DecodeError::Length { says: 79, has: 96 })
     );
     assert_eq!(
         decode(&patched(&bytes, 0, &u32::MAX.to_ne_bytes())),
-        Err(DecodeError::Length { says: u32::MAX, has: 88 })
+        Err(DecodeError::Length { says: u32::MAX, has: 96 })
     );
     for kind in [0u16, 4, u16::MAX] {
         assert_eq!(decode(&patched(&bytes, 4, &kind.to_ne_bytes())), Err(DecodeError::Kind(kind)));
@@ -184,9 +193,10 @@ proptest! {
     /// Bytes that get past the header: the used length is right, the kind is a hit, the lengths are small.
     #[test]
     fn no_arguments_make_the_decoder_panic(
-        argc in 0u8..13, strings: u16, faults: u16, unread: u16, body in prop::collection::vec(0u64..40, 0..40),
+        argc in 0u8..13, strings: u16, faults: u16, unread: u16, dropped: u16,
+        body in prop::collection::vec(0u64..40, 0..40),
     ) {
-        let header = RecordHeader { strings, faults, unread, ..header_of(RECORD_HIT) };
+        let header = RecordHeader { strings, faults, unread, dropped, ..header_of(RECORD_HIT) };
         let mut bytes = encode(header, &[]);
         bytes.extend(body.iter().flat_map(|word| word.to_ne_bytes()));
         let len = bytes.len() as u32;

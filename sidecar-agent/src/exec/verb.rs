@@ -20,7 +20,7 @@ use crate::{
     aggregate::{Cost, Style},
     bpf::Scope,
     cli::{ExecArgs, When},
-    config::{self, Config, ConfigError, Sources},
+    config::{self, Config, ConfigError},
     gate::{self, GateStats},
     observe::{Observer, OnFull, Options, Totals, own_cost},
     sinks::{JsonlSink, SinkProbe, Target},
@@ -65,10 +65,7 @@ fn say(text: &str) {
 
 /// Reads the configuration of `exec`: the file if one is named, and the environment.
 fn configuration(args: &ExecArgs) -> Result<Config, ConfigError> {
-    let file = args.config.as_deref().map(config::read_file).transpose()?;
-    let env = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    config::load(&Sources { file: file.as_ref(), env: env.collect(), flags: &[] })
+    config::read(args.config.as_deref(), &[])
 }
 
 /// Everything that exists before the command starts.

@@ -8,11 +8,12 @@ mod descriptors;
 mod fan_out;
 mod source;
 
-use std::{collections::BTreeMap, io, path::PathBuf};
+use std::{io, path::PathBuf};
 
 use crate::{
+    check,
     cli::RunArgs,
-    config::{self, Config, ConfigError, Override, Sources},
+    config::{self, Config, ConfigError, EX_CONFIG},
     http::HttpError,
     metrics::MetricsError,
     sinks::SinkError,
@@ -41,12 +42,26 @@ pub enum RunError {
     System(#[source] io::Error),
 }
 
+impl RunError {
+    /// With which status the program ends.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Wanted(_) => EX_CONFIG,
+            Self::Sink(_) | Self::Http(_) | Self::Metrics(_) | Self::System(_) => 1,
+        }
+    }
+}
+
 /// Runs the agent until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// Only what can't be told by health: see [`RunError`]. A kernel that can't be watched is health's to tell.
 pub fn run(args: &RunArgs, object: Option<PathBuf>) -> Result<(), RunError> {
     let config = configuration(args)?;
+    for hint in config.hints() {
+        tracing::warn!("{hint}");
+    }
     for key in config.not_yet_in_force() {
         tracing::warn!("{key} is set but has no effect in this version");
     }
@@ -57,14 +72,5 @@ pub fn run(args: &RunArgs, object: Option<PathBuf>) -> Result<(), RunError> {
 }
 
 fn configuration(args: &RunArgs) -> Result<Config, ConfigError> {
-    let file = args.config.as_deref().map(config::read_file).transpose()?;
-    let env: BTreeMap<String, String> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    let listen = args.listen.map(|address| address.to_string());
-    let flags: Vec<Override> = listen
-        .iter()
-        .map(|value| Override { flag: "--listen", key: "http.listen", value: value.clone() })
-        .collect();
-    config::load(&Sources { file: file.as_ref(), env, flags: &flags })
+    config::read(args.config.as_deref(), &check::overrides(args.listen))
 }

@@ -1,7 +1,7 @@
 //! What the rules are about and what they excuse, each with its reason.
 
 /// The agent's top-level modules. A module imports only itself and those before it.
-pub(crate) const ORDER: [&str; 21] = [
+pub(crate) const ORDER: [&str; 22] = [
     "config",
     "mapping",
     "elf",
@@ -20,6 +20,7 @@ pub(crate) const ORDER: [&str; 21] = [
     "http",
     "gate",
     "cli",
+    "check",
     "observe",
     "exec",
     "run",
@@ -39,6 +40,10 @@ pub(crate) const KERNEL_NAMES: [&str; 4] = ["aya", "aya_obj", "aya_log", "syscal
 
 /// Files of the agent that start tasks or threads, and why there; all others offer functions to call.
 pub(crate) const SPAWN: &[(&str, &str)] = &[
+    (
+        "sidecar-agent/src/config/watch.rs",
+        "the thread that waits for changes of the configuration file, joined where the watch is dropped",
+    ),
     (
         "sidecar-agent/src/observe/mod.rs",
         "the threads that `exec` and `run` share, joined where observation ends",
