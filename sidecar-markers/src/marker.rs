@@ -3,10 +3,12 @@
 //! A marker is a naked function, so it is called by the C ABI and its arguments are where the note says,
 //! whatever the optimiser does, and nothing lives below the stack pointer at the probed address.
 //!
-//! On x86-64 the function is 16 bytes, aligned to 16: a 5-byte nop (`0f 1f 44 00 00`), a 10-byte nop
-//! (`66 2e 0f 1f 84 00 00 00 00 00`), `ret`. The note names the 5-byte nop, which Linux 6.18 and later turn
-//! into a call. Where the kernel wants the 10-byte nop instead (system call 336 answers `EPROTO`), the
-//! tracer takes the note's address + 5, after comparing the ten bytes there. On aarch64 it is `nop; ret`.
+//! On x86-64 the function is three nops, of 1, 5 (`0f 1f 44 00 00`) and 10 bytes (`66 2e 0f 1f 84 00 00 00 00 00`),
+//! then `ret`, aligned to 16. The note names the 1-byte nop, which every kernel emulates. Linux 6.18 turns a probed
+//! 5-byte nop into a call into a page that it does not give to forked children, so that a child of a program that has
+//! fired the marker once dies of SIGSEGV when it fires it itself. A tracer that wants the faster trap where that can't
+//! be takes the note's address + 1 (system call 336 answers `ENXIO`), or + 6 where the kernel wants the 10-byte nop
+//! (`EPROTO`), after comparing the bytes there. On aarch64 it is `nop; ret`.
 //!
 //! The note carries the R flag (SHF_GNU_RETAIN), so that `--gc-sections` keeps it, and with it the
 //! function, the semaphore and the base that it refers to, in every linker.
@@ -38,12 +40,13 @@ macro_rules! supported {
 }
 
 /// The body of a marker function. The closing `.balign` makes the function's section 16-aligned: the kernel
-/// rewrites the nop only where it does not cross a page.
+/// rewrites a nop only where it does not cross a page.
 #[cfg(all(target_os = "linux", target_pointer_width = "64", target_arch = "x86_64"))]
 macro_rules! body {
     () => {
         ".cfi_startproc
-        990: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00
+        990: nop
+        .byte 0x0f, 0x1f, 0x44, 0x00, 0x00
         .byte 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00
         ret
         .cfi_endproc

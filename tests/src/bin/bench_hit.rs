@@ -7,7 +7,7 @@
 //! | `counted` | sidecar's program, at rate 0 |
 //! | `kept` | sidecar's program, at rate 1: a record with two strings of 32 bytes; a reader drains the ring |
 //!
-//! The site is a 5-byte nop with a semaphore, in this program itself. Prints `{"rounds": [...]}`.
+//! The site is a nop with a semaphore, in this program itself. Prints `{"rounds": [...]}`.
 
 use std::fs::File;
 use std::hint::black_box;
