@@ -79,24 +79,21 @@ macro_rules! places {
     };
 }
 
-/// What the markers count their listeners in; the kernel raises and lowers it for each process.
+/// What the markers count their listeners in, by their numbers; the kernel raises and lowers it for each process.
 ///
 /// On a page of its own, because linkers that make a segment of their own for RELRO (lld, Rust's default) let it and the
 /// segment of the data share a page of the file. While a program is being mapped both are writable, and the kernel (6.18)
 /// raises a semaphore that lies on such a page in the first one, where nobody looks.
 #[repr(C, align(4096))]
-pub(crate) struct Semaphores([AtomicU16; 4]);
+pub(crate) struct Semaphores(pub(crate) [AtomicU16; 4]);
 
 #[cfg_attr(target_os = "linux", unsafe(link_section = ".probes"))]
 #[used]
-static SEMAPHORES: Semaphores = Semaphores([const { AtomicU16::new(0) }; 4]);
+pub(crate) static SEMAPHORES: Semaphores = Semaphores([const { AtomicU16::new(0) }; 4]);
 
 /// Defines a marker. The note's format: <https://sourceware.org/systemtap/wiki/UserSpaceProbeImplementation>.
 macro_rules! marker {
-    ($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*), $semaphore:ident = $index:literal, $x86_64:literal, $aarch64:literal) => {
-        /// Counts who listens to the marker.
-        pub(crate) static $semaphore: &AtomicU16 = &SEMAPHORES.0[$index];
-
+    ($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*), $index:literal, $x86_64:literal, $aarch64:literal) => {
         supported! {
             $(#[$doc])*
             #[unsafe(naked)]
@@ -144,7 +141,7 @@ marker! {
         suite: *const c_char,
         attempt: u32
     ),
-    TEST_START = 0,
+    0,
     "8@%rdi 8@%rsi 8@%rdx 8@%rcx 4@%r8d",
     "8@x0 8@x1 8@x2 8@x3 4@x4"
 }
@@ -159,7 +156,7 @@ marker! {
         message: *const c_char,
         attempt: u32
     ),
-    TEST_END = 1,
+    1,
     "8@%rdi 8@%rsi 4@%edx 8@%rcx 8@%r8 4@%r9d",
     "8@x0 8@x1 4@x2 8@x3 8@x4 4@x5"
 }
@@ -174,7 +171,7 @@ marker! {
         data: *const c_void,
         data_len: u64
     ),
-    EVENT = 2,
+    2,
     "8@%rdi 8@%rsi 8@%rdx 8@%rcx 8@%r8 8@%r9",
     "8@x0 8@x1 8@x2 8@x3 8@x4 8@x5"
 }
@@ -182,7 +179,7 @@ marker! {
 marker! {
     /// The program saw something abnormal.
     anomaly(signal: *const c_char, kind: *const c_char),
-    ANOMALY = 3,
+    3,
     "8@%rdi 8@%rsi",
     "8@x0 8@x1"
 }
