@@ -1,5 +1,9 @@
 //! What the black-box and kernel tests share.
 
+pub mod agent;
+pub mod exec;
 pub mod junit;
 pub mod kernel;
+pub mod process;
+pub mod pty;
 pub mod suite;
