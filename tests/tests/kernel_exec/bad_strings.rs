@@ -39,7 +39,7 @@ pub(crate) fn each() -> Result<()> {
         "end 0xdead 2 1000 0xffffffffffffff00 text:suite text:run",
         "end long:1048576 2 1000 long:1048576 text:suite text:run",
         "end open:100 2 1000 open:3000 text:suite text:run",
-        "end hex:fffe41c328c3 2 1000 hex:ed a080 text:run",
+        "end hex:fffe41c328c3 2 1000 hex:eda080 text:run",
         "end cold:cold-id 2 1000 cold:cold-message cold:cold-suite cold:cold-run",
         "end hex:22275c0a0d091b7f 2 1000 hex:7b22613a text:suite text:run",
         "hit null null null 77",

@@ -83,6 +83,6 @@ pub(crate) fn no_gate() -> Result<()> {
 }
 
 pub(crate) fn switched_off() -> Result<()> {
-    let exec = Exec::new()?.config("enabled: false\nresources: {max_memory_mb: 100}\n")?;
+    let exec = Exec::new()?.config("enabled: false\n")?;
     check(&exec.run(&COMMAND)?, &["not watching", "`enabled` is false", "sidecar.yml:1"])
 }

@@ -10,10 +10,10 @@ use anyhow::{Context, Result, ensure};
 use sidecar_tests::exec::{Exec, Ran, Started, events, finish};
 use sidecar_tests::kernel::built;
 
-/// 2,000 events of some 700 bytes.
+/// 2,000 events that the ring has room for: lines of some 350 bytes.
 fn command() -> Result<[String; 4]> {
     let program = built("target_tests")?.display().to_string();
-    Ok([program, "events 2000 500".to_owned(), "say said".to_owned(), "exit 4".to_owned()])
+    Ok([program, "events 2000 100".to_owned(), "say said".to_owned(), "exit 4".to_owned()])
 }
 
 /// How many events sidecar says are missing.
