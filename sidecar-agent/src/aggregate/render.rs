@@ -84,10 +84,13 @@ impl Summary {
         page.out
     }
 
-    /// One line on how far the run is, without a line feed.
+    /// One line on how far the run is, without a line feed; none before the first test.
     #[must_use]
-    pub fn progress(&self) -> String {
+    pub fn progress(&self) -> Option<String> {
         let totals = self.totals();
+        if totals.ended() + totals.open == 0 {
+            return None;
+        }
         let mut line = counted(totals.ended(), "test");
         if totals.ended() > 0 {
             line += &format!(": {}", outcomes(&totals.tests, totals.flaky, None));
@@ -95,7 +98,7 @@ impl Summary {
         if totals.open > 0 {
             line += &format!("; {} running", number(totals.open));
         }
-        line
+        Some(line)
     }
 
     fn head(&self, cost: &Cost, page: &mut Page) {

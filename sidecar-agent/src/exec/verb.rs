@@ -154,9 +154,11 @@ impl Session {
                     outcome = &mut ended => return outcome,
                     _ = ticker.tick(), if self.observer.is_some() => {
                         if let Some(progress) = &mut progress {
-                            let text = self.summary.with(|summary| summary.progress());
-                            // A terminal that is gone is no reason to stop.
-                            let _ = progress.update(Instant::now(), &text);
+                            // Nothing is drawn before there is a test to tell of: the command may be an editor.
+                            if let Some(text) = self.summary.with(|summary| summary.progress()) {
+                                // A terminal that is gone is no reason to stop.
+                                let _ = progress.update(Instant::now(), &text);
+                            }
                         }
                         self.measure(ticks);
                         ticks = ticks.wrapping_add(1);
@@ -231,9 +233,12 @@ impl Session {
             let stats = probe.stats(totals.queue);
             let missing = totals.queue.received.saturating_sub(stats.written);
             if missing > 0 {
-                let stuck = || format!("it took nothing for {} s", PATIENCE.as_secs());
-                let reason = stats.last_error.unwrap_or_else(stuck);
-                say(&format!("{missing} events are missing from {}: {reason}", path.display()));
+                // What is stuck in a write may still arrive.
+                let (most, reason) = match stats.last_error {
+                    Some(error) => ("", error),
+                    None => ("up to ", format!("it took nothing for {} s", PATIENCE.as_secs())),
+                };
+                say(&format!("{most}{missing} events are missing from {}: {reason}", path.display()));
             }
         }
     }

@@ -81,7 +81,7 @@ pub(crate) fn keys() -> Result<()> {
 pub(crate) fn size() -> Result<()> {
     let exec = Exec::new()?;
     let script = "trap 'stty size; tty' WINCH; stty size; test -t 0 -a -t 1 -a -t 2 && echo all three
-        echo to the terminal > /dev/tty; while :; do read line || continue; exit 4; done";
+        echo to the terminal > /dev/tty; until read -t 0.1 line; do :; done; exit 4";
     let mut terminal = on_terminal(exec.command(&["bash", "-c", script])?)?;
     terminal.wait_for("to the terminal")?;
     ensure!(terminal.seen().contains("40 100\r\nall three\r\n"), "{}", terminal.seen());
@@ -108,7 +108,7 @@ pub(crate) fn job_control() -> Result<()> {
     let mut terminal = on_terminal(shell)?;
     terminal.wait_for("prompt> ")?;
     terminal.press(&format!("{}; echo \"ended $?\"\n", quoted.join(" ")))?;
-    terminal.wait_for("\r\nready\r\n")?;
+    terminal.wait_for("ready\r\n")?;
     let bash = terminal.pid();
     let agent = until("sidecar", || {
         Ok(children(bash).into_iter().find(|&child| name(child).as_deref() == Some("sidecar")))
@@ -135,7 +135,7 @@ pub(crate) fn job_control() -> Result<()> {
     until("the job in the foreground", || Ok((terminal.foreground()? != group).then_some(())))?;
     terminal.press("\x1a")?;
     terminal.wait_for("Stopped")?;
-    terminal.press("kill %1; exit 7\n")?;
+    terminal.press("kill -9 %1; wait; exit 7\n")?;
     let (status, seen) = terminal.finish()?;
     ensure!(status.code() == Some(7), "{status}: {seen}");
     Ok(())

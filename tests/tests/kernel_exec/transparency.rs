@@ -24,14 +24,15 @@ pub(crate) fn streams() -> Result<()> {
     const SIZE: usize = 1 << 20;
     // Every byte value, and no period that a buffer's size would hide.
     let sent: Vec<u8> = (0..SIZE).map(|i| (i.wrapping_mul(2_654_435_761) >> 11) as u8).collect();
-    let mut command =
-        Exec::new()?.flags(&["--summary", "never"]).command(&["sh", "-c", "tee /dev/stderr"])?;
+    let exec = Exec::new()?.flags(&["--summary", "never"]);
+    let mut command = exec.command(&["sh", "-c", "tee /dev/stderr"])?;
     command.stdin(Stdio::piped());
     let mut run = Started::new(&mut command)?;
     let mut input = run.child().stdin.take().context("its input")?;
-    input.write_all(&sent)?;
+    let written = input.write_all(&sent);
     drop(input);
     let output = run.finish()?;
+    written.with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
     ensure!(output.status.success(), "{output:?}");
     ensure!(output.stdout == sent, "standard output: {} bytes", output.stdout.len());
     // Where nothing can be watched, one line of sidecar's own comes first.
