@@ -95,10 +95,20 @@ impl DataPath {
         Ok(Self { stop, thread: Some(thread) })
     }
 
-    /// Takes what is in the ring and ends. Records of hits that come later stay unread.
-    pub(super) fn finish(&mut self) {
+    /// Tells it to take what is in the ring and to end.
+    pub(super) fn stop(&self) {
         self.stop.stopping.store(true, Ordering::Release);
         self.stop.notify.notify_one();
+    }
+
+    /// Whether it has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Takes what is in the ring and ends. Records of hits that come later stay unread.
+    pub(super) fn finish(&mut self) {
+        self.stop();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
