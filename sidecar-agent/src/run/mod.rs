@@ -68,7 +68,8 @@ pub fn run(args: &RunArgs, object: Option<PathBuf>) -> Result<(), RunError> {
     }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::System)?;
-    runtime.block_on(Agent::start(&config, object)?.serve())
+    // Signal handlers are made inside the runtime that serves them.
+    runtime.block_on(async { Agent::start(&config, object)?.serve().await })
 }
 
 fn configuration(args: &RunArgs) -> Result<Config, ConfigError> {
