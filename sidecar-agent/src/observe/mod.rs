@@ -10,6 +10,7 @@ mod drain;
 mod retired;
 mod scan;
 mod shared;
+mod sleep;
 mod snapshot;
 mod watch;
 
@@ -117,7 +118,8 @@ impl Observer {
             .spawn(move || runtime.block_on(feed(&source, &mut consumer)))
             .map_err(ObserveError::Thread)?;
         let (executed, execs) = mpsc::sync_channel(EXECS_WAITING);
-        let watch = Watch::start(Arc::clone(&shared), execs, config).map_err(ObserveError::Thread)?;
+        let watch = Watch::start(Arc::clone(&shared), (executed.clone(), execs), config)
+            .map_err(ObserveError::Thread)?;
         let data =
             DataPath::start(reader, Arc::clone(&shared), Arc::clone(&queue), options.on_full, executed)
                 .map_err(ObserveError::Thread)?;

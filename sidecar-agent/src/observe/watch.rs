@@ -9,7 +9,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, RecvTimeoutError},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -24,18 +24,26 @@ use crate::{
 
 /// How often images are checked for being gone.
 const SWEEP: Duration = Duration::from_secs(30);
-/// How long the thread sleeps at most: bounds how late it sees that it is to end.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the thread sleeps at most.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What is sent in place of a process's id to wake the thread: no process has it.
+const NOBODY: u32 = 0;
 
 /// The running thread.
 pub(super) struct Watch {
     stop: Arc<AtomicBool>,
+    /// Wakes the thread.
+    executed: SyncSender<u32>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Watch {
     /// Attaches to what the config names, and starts the thread.
-    pub(super) fn start(shared: Arc<Shared>, execs: Receiver<u32>, config: &Config) -> io::Result<Self> {
+    pub(super) fn start(
+        shared: Arc<Shared>,
+        (executed, execs): (SyncSender<u32>, Receiver<u32>),
+        config: &Config,
+    ) -> io::Result<Self> {
         for path in scan::files(&config.discovery.files) {
             consider_path(&shared, &path);
         }
@@ -68,18 +76,19 @@ impl Watch {
             }
         };
         let thread = thread::Builder::new().name("sidecar-attach".to_owned()).spawn(body)?;
-        Ok(Self { stop, thread: Some(thread) })
+        Ok(Self { stop, executed, thread: Some(thread) })
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            if thread.join().is_err() {
-                tracing::error!("the thread that looks at programs panicked");
-            }
+        // If there is no room, the thread is awake.
+        let _ = self.executed.try_send(NOBODY);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that looks at programs panicked");
         }
     }
 }
@@ -89,9 +98,10 @@ fn serve(shared: &Shared, execs: &Receiver<u32>, stop: &AtomicBool) {
     let mut gone = HashSet::new();
     while !stop.load(Ordering::Acquire) {
         match execs.recv_timeout(PATIENCE) {
+            Ok(NOBODY) | Err(RecvTimeoutError::Timeout) => {}
             Ok(pid) => consider_process(shared, pid),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => thread::park_timeout(PATIENCE),
+            // The observer holds a sender for as long as this thread lives.
+            Err(RecvTimeoutError::Disconnected) => return,
         }
         if shared.is_node() && swept.elapsed() >= SWEEP {
             swept = Instant::now();

@@ -33,7 +33,8 @@ fn measure(what: &str, rate: f64) -> Result<Vec<serde_json::Value>> {
     let metrics = agent.metrics()?;
     let kept = metrics.sum("sidecar_kept_total");
     let figures = vec![
-        figure(&format!("{what}_wakeups"), (after.sleeps - before.sleeps) as f64 / seconds, "1/s"),
+        figure(&format!("{what}_sleeps"), (after.sleeps - before.sleeps) as f64 / seconds, "1/s"),
+        figure(&format!("{what}_wakeups"), metrics.sum("sidecar_reader_wakeups_total") / seconds, "1/s"),
         figure(&format!("{what}_hits"), fired.iter().map(load::Fired::rate).sum(), "1/s"),
         figure(&format!("{what}_kept"), kept / seconds, "1/s"),
         figure(&format!("{what}_lost"), metrics.sum("sidecar_lost_total") / seconds, "1/s"),
