@@ -23,7 +23,7 @@ fn main() -> Result<()> {
     let mut agent = Agent::start(&config)?;
     ensure!(raw::semaphores()[2] == 1, "the agent does not listen. Its log:\n{}", agent.log()?);
 
-    let run = b"run-2026-11-24T04:30:00Z-0000001\0".as_ptr() as u64;
+    let run = c"run-2026-11-24T04:30:00Z-0000001".as_ptr() as u64;
     let ids: Vec<String> = (0..TESTS).map(|i| format!("checkout::cart::adds_twice_{i:05}\0")).collect();
     let before = usage::of_process(agent.pid())?;
     let own = load::own_time();

@@ -44,8 +44,8 @@ fn measure(what: &str, rate: f64) -> Result<Vec<serde_json::Value>> {
 }
 
 fn fire(first: u64) -> load::Fired {
-    let id = b"checkout::cart::adds_twice_00001\0".as_ptr() as u64;
-    let run = b"run-2026-11-24T04:30:00Z-0000001\0".as_ptr() as u64;
+    let id = c"checkout::cart::adds_twice_00001".as_ptr() as u64;
+    let run = c"run-2026-11-24T04:30:00Z-0000001".as_ptr() as u64;
     load::paced(RATE, TIME, |i| {
         // The key decides what is kept: spread over all values.
         raw::hit((first + i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15), id, run, 0, 0, 0);
