@@ -1,6 +1,7 @@
 //! What the black-box and kernel tests share.
 
 pub mod agent;
+pub mod bench;
 pub mod exec;
 pub mod junit;
 pub mod kernel;

@@ -11,6 +11,7 @@ mod retired;
 mod say;
 mod scan;
 mod shared;
+mod sleep;
 mod snapshot;
 mod watch;
 
@@ -127,7 +128,8 @@ impl Observer {
             .map_err(ObserveError::Thread)?;
         let (executed, execs) = mpsc::sync_channel(EXECS_WAITING);
         let (tell, looked) = oneshot::channel();
-        let watch = Watch::start(Arc::clone(&shared), execs, config, tell).map_err(ObserveError::Thread)?;
+        let watch = Watch::start(Arc::clone(&shared), (executed.clone(), execs), config, tell)
+            .map_err(ObserveError::Thread)?;
         let data =
             DataPath::start(reader, Arc::clone(&shared), Arc::clone(&queue), options.on_full, executed)
                 .map_err(ObserveError::Thread)?;
