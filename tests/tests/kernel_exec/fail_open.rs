@@ -171,7 +171,7 @@ pub(crate) fn agent_stopped() -> Result<()> {
     ensure!(took >= Duration::from_millis(450), "it was not held: {took:?}");
     ensure!(output.status.code() == Some(9), "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(said.contains("went on before their probes were on"), "{said}");
+    ensure!(said.contains("1 program went on before the probes were on"), "{said}");
     Ok(())
 }
 
