@@ -63,6 +63,11 @@ fn say(text: &str) {
     let _ = writeln!(io::stderr(), "sidecar: {text}");
 }
 
+/// `1 event`, `2 events`.
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Reads the configuration of `exec`: the file if one is named, and the environment.
 fn configuration(args: &ExecArgs) -> Result<Config, ConfigError> {
     let file = args.config.as_deref().map(config::read_file).transpose()?;
@@ -219,15 +224,15 @@ impl Session {
             && !held.guaranteed()
         {
             say(&format!(
-                "{} programs went on before their probes were on, so that first events may be missing",
-                held.expired + held.overload + held.stalled + held.overflows
+                "{} went on before the probes were on, so that first events may be missing",
+                counted(held.expired + held.overload + held.stalled + held.overflows, "program")
             ));
         }
         if totals.undecoded > 0 {
-            say(&format!("{} records could not be decoded", totals.undecoded));
+            say(&format!("{} could not be decoded", counted(totals.undecoded, "record")));
         }
         if totals.process_lost > 0 {
-            say(&format!("{} processes could not be followed", totals.process_lost));
+            say(&format!("forks, execs or exits that could not be followed: {}", totals.process_lost));
         }
         if let (Some(probe), Some(path)) = (&self.report, &args.report) {
             let stats = probe.stats(totals.queue);
@@ -238,7 +243,8 @@ impl Session {
                     Some(error) => ("", error),
                     None => ("up to ", format!("it took nothing for {} s", PATIENCE.as_secs())),
                 };
-                say(&format!("{most}{missing} events are missing from {}: {reason}", path.display()));
+                let events = counted(missing, "event");
+                say(&format!("{most}{events} could not be written to {}: {reason}", path.display()));
             }
         }
     }

@@ -13,7 +13,7 @@ use nix::{
     errno::Errno,
     sys::{
         epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout},
-        eventfd::EventFd,
+        eventfd::{EfdFlags, EventFd},
     },
 };
 
@@ -28,7 +28,9 @@ pub(super) struct Stop {
 
 impl Stop {
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { stopping: AtomicBool::new(false), event: EventFd::new()? })
+        // A command that is started later must not have it.
+        let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC)?;
+        Ok(Self { stopping: AtomicBool::new(false), event })
     }
 
     /// Asks the reader to stop, and wakes it.

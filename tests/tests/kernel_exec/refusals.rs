@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use sidecar_tests::exec::{Exec, Ran};
+use sidecar_tests::exec::{Exec, Ran, finish};
 
 /// One line of sidecar's own that holds these texts, and nothing of the command.
 fn check(ran: &Ran, code: i32, texts: &[&str]) -> Result<()> {
@@ -19,7 +19,10 @@ fn check(ran: &Ran, code: i32, texts: &[&str]) -> Result<()> {
 
 pub(crate) fn not_found() -> Result<()> {
     let exec = Exec::new()?;
-    check(&exec.run(&["no-such-command"])?, 127, &["can't run \"no-such-command\": No such file"])?;
+    // Another user's PATH may have folders that are closed to this one, and then it is 126, as with env(1).
+    let mut command = exec.command(&["no-such-command"])?;
+    let ran = exec.ran(finish(command.env("PATH", "/usr/bin:/bin"))?)?;
+    check(&ran, 127, &["can't run \"no-such-command\": No such file"])?;
     check(&exec.run(&["/no/such/command"])?, 127, &["/no/such/command"])?;
     let script = exec.folder().join("script");
     std::fs::write(&script, "#!/no/such/interpreter\n")?;
@@ -97,7 +100,7 @@ pub(crate) fn object() -> Result<()> {
             again.args(without_object(args)).stdin(std::process::Stdio::null());
             again
         };
-        let ran = exec.ran(sidecar_tests::exec::finish(&mut command)?)?;
+        let ran = exec.ran(finish(&mut command)?)?;
         ran.expect_code(3)?;
         ensure!(ran.out() == "ran\n" && ran.said().len() == 1, "{}", ran.err());
         ensure!(ran.said()[0].contains("not watching"), "{}", ran.err());

@@ -21,7 +21,8 @@ fn missing(ran: &Ran) -> Result<usize> {
     ran.expect_code(4)?;
     ensure!(ran.out() == "said\n", "{}", ran.out());
     let said = ran.said();
-    let line = said.iter().find(|line| line.contains("missing from")).with_context(|| ran.err())?;
+    let line =
+        said.iter().find(|line| line.contains("could not be written to")).with_context(|| ran.err())?;
     let number = line.split(' ').find(|word| word.starts_with(|char: char| char.is_ascii_digit()));
     let number = number.context("a number")?;
     Ok(number.replace(',', "").parse()?)

@@ -131,11 +131,12 @@ pub(crate) fn job_control() -> Result<()> {
     let mut terminal = on_terminal(inner)?;
     terminal.wait_for("inner> ")?;
     terminal.press("sleep 600\n")?;
-    let group = terminal.pid();
-    until("the job in the foreground", || Ok((terminal.foreground()? != group).then_some(())))?;
+    until("the job in the foreground", || {
+        Ok((name(terminal.foreground()?).as_deref() == Some("sleep")).then_some(()))
+    })?;
     terminal.press("\x1a")?;
     terminal.wait_for("Stopped")?;
-    terminal.press("kill -9 %1; wait; exit 7\n")?;
+    terminal.press("kill -9 %1; fg; exit 7\n")?;
     let (status, seen) = terminal.finish()?;
     ensure!(status.code() == Some(7), "{status}: {seen}");
     Ok(())
