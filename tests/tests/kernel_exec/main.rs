@@ -51,7 +51,16 @@ fn run(case: &Case) -> Result<Completion, Failed> {
     (case.test)().map(|()| Completion::Completed).map_err(|error| format!("{error:?}").into())
 }
 
+/// Sets signals of the terminal to their defaults: whoever started this in the background ignores them.
+fn default_signals() {
+    for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGHUP] {
+        // SAFETY: no handler is installed, and this program has one thread yet.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
 fn main() {
+    default_signals();
     let arguments = Arguments::from_args();
     let trials =
         cases::all().into_iter().map(|case| Trial::ignorable_test(case.name, move || run(&case))).collect();

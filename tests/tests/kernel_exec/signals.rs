@@ -1,6 +1,6 @@
 //! Signals that are sent to sidecar alone: before the command, while it runs, and after it.
 
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
@@ -67,7 +67,8 @@ pub(crate) fn forwarded() -> Result<()> {
 
 pub(crate) fn stopped() -> Result<()> {
     let exec = Exec::new()?;
-    let run = Started::new(&mut exec.command(&["sleep", "600"])?)?;
+    // In a group whose parent is outside of it: the kernel stops no group that nobody could continue.
+    let run = Started::new(exec.command(&["sleep", "600"])?.process_group(0))?;
     let command = command_of(run.pid(), "sleep")?;
     for _ in 0..3 {
         send(run.pid(), libc::SIGTSTP);
