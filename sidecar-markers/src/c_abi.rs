@@ -1,6 +1,7 @@
 //! The C ABI. `include/sidecar.h` documents it for its users.
 //!
-//! No entry point allocates, locks, makes a system call, touches `errno` or unwinds.
+//! No entry point allocates, locks, makes a system call, touches `errno` or unwinds. What it does for a listener is a
+//! function of its own (`*_on`), so that for nobody it is nothing but the test.
 
 use std::ffi::{c_char, c_int, c_void};
 
@@ -66,10 +67,27 @@ pub(crate) unsafe extern "C" fn sidecar_test_start(
     attempt: u32,
 ) {
     if enabled(Marker::TestStart) {
-        // SAFETY: the caller's word is that of `c_string`.
-        let (test_id, run_id, suite) = unsafe { (c_string(test_id), c_string(run_id), c_string(suite)) };
-        fire::test_start(&fire::Start { key, test_id, run_id, suite, attempt });
+        // SAFETY: the caller's word is that of the function for listeners.
+        unsafe { test_start_on(key, test_id, run_id, suite, attempt) }
     }
+}
+
+/// Copies the strings and fires.
+///
+/// # Safety
+/// As [`sidecar_test_start`].
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn test_start_on(
+    key: u64,
+    test_id: *const c_char,
+    run_id: *const c_char,
+    suite: *const c_char,
+    attempt: u32,
+) {
+    // SAFETY: the caller's word is that of `c_string`.
+    let (test_id, run_id, suite) = unsafe { (c_string(test_id), c_string(run_id), c_string(suite)) };
+    fire::test_start(&fire::Start { key, test_id, run_id, suite, attempt });
 }
 
 /// Fires `test_end`.
@@ -86,10 +104,28 @@ pub(crate) unsafe extern "C" fn sidecar_test_end(
     attempt: u32,
 ) {
     if enabled(Marker::TestEnd) {
-        // SAFETY: the caller's word is that of `c_string`.
-        let (test_id, message) = unsafe { (c_string(test_id), c_string(message)) };
-        fire::test_end(&fire::End { key, test_id, status, duration_ns, message, attempt });
+        // SAFETY: the caller's word is that of the function for listeners.
+        unsafe { test_end_on(key, test_id, status, duration_ns, message, attempt) }
     }
+}
+
+/// Copies the strings and fires.
+///
+/// # Safety
+/// As [`sidecar_test_end`].
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn test_end_on(
+    key: u64,
+    test_id: *const c_char,
+    status: u32,
+    duration_ns: u64,
+    message: *const c_char,
+    attempt: u32,
+) {
+    // SAFETY: the caller's word is that of `c_string`.
+    let (test_id, message) = unsafe { (c_string(test_id), c_string(message)) };
+    fire::test_end(&fire::End { key, test_id, status, duration_ns, message, attempt });
 }
 
 /// Fires `event`.
@@ -107,16 +143,33 @@ pub(crate) unsafe extern "C" fn sidecar_event(
     data_len: usize,
 ) {
     if enabled(Marker::Event) {
-        // SAFETY: the caller's word is that of `c_string`.
-        let (event_type, test_id, run_id) =
-            unsafe { (c_string(event_type), c_string(test_id), c_string(run_id)) };
-        // A slice may not be longer than isize::MAX, and no more than this is copied.
-        let carried = data_len.min(LIMIT + 1);
-        // SAFETY: not NULL, so the caller's word is that these bytes can be read.
-        let data =
-            (!data.is_null()).then(|| unsafe { std::slice::from_raw_parts(data.cast::<u8>(), carried) });
-        fire::event(&fire::Happened { key, event_type, test_id, run_id, data });
+        // SAFETY: the caller's word is that of the function for listeners.
+        unsafe { event_on(key, event_type, test_id, run_id, data, data_len) }
     }
+}
+
+/// Copies the strings and fires.
+///
+/// # Safety
+/// As [`sidecar_event`].
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn event_on(
+    key: u64,
+    event_type: *const c_char,
+    test_id: *const c_char,
+    run_id: *const c_char,
+    data: *const c_void,
+    data_len: usize,
+) {
+    // SAFETY: the caller's word is that of `c_string`.
+    let (event_type, test_id, run_id) =
+        unsafe { (c_string(event_type), c_string(test_id), c_string(run_id)) };
+    // A slice may not be longer than isize::MAX, and no more than this is copied.
+    let carried = data_len.min(LIMIT + 1);
+    // SAFETY: not NULL, so the caller's word is that these bytes can be read.
+    let data = (!data.is_null()).then(|| unsafe { std::slice::from_raw_parts(data.cast::<u8>(), carried) });
+    fire::event(&fire::Happened { key, event_type, test_id, run_id, data });
 }
 
 /// Fires `anomaly`.
@@ -126,10 +179,21 @@ pub(crate) unsafe extern "C" fn sidecar_event(
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn sidecar_anomaly(signal: *const c_char, kind: *const c_char) {
     if enabled(Marker::Anomaly) {
-        // SAFETY: the caller's word is that of `c_string`.
-        let (signal, kind) = unsafe { (c_string(signal), c_string(kind)) };
-        fire::anomaly(signal, kind);
+        // SAFETY: the caller's word is that of the function for listeners.
+        unsafe { anomaly_on(signal, kind) }
     }
+}
+
+/// Copies the strings and fires.
+///
+/// # Safety
+/// As [`sidecar_anomaly`].
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn anomaly_on(signal: *const c_char, kind: *const c_char) {
+    // SAFETY: the caller's word is that of `c_string`.
+    let (signal, kind) = unsafe { (c_string(signal), c_string(kind)) };
+    fire::anomaly(signal, kind);
 }
 
 #[cfg(test)]

@@ -28,8 +28,8 @@
 //!
 //! Strings end with NUL and may be NULL (not given). Strings and data are cut at 1 KiB: a cut string is 1,024
 //! to 1,027 bytes long (whole characters), cut data 1,025 bytes, so that a reader with a limit of 1 KiB sees
-//! that something is missing. An interior NUL ends a string. On x86-64 the site is a 5-byte nop; 5 bytes
-//! behind it is the 10-byte nop that newer kernels want.
+//! that something is missing. An interior NUL ends a string. On x86-64 the site is a 1-byte nop; 1
+//! byte behind it is a 5-byte nop and 6 bytes behind it a 10-byte one, for tracers that know when these are safe.
 //!
 //! A test's start, events and end carry one [`key`]. On targets other than 64-bit x86-64 and aarch64 Linux the
 //! markers are permanently off, and everything else works.
@@ -73,15 +73,10 @@ impl Marker {
     pub const ALL: [Self; 4] = [Self::TestStart, Self::TestEnd, Self::Event, Self::Anomaly];
 }
 
-/// Whether somebody listens to a marker: one relaxed load of its semaphore.
+/// Whether somebody listens to a marker: one relaxed load of its semaphore (whose address position-independent code
+/// takes from a table).
 #[inline(always)]
 #[must_use]
 pub fn enabled(marker: Marker) -> bool {
-    let semaphore = match marker {
-        Marker::TestStart => marker::TEST_START,
-        Marker::TestEnd => marker::TEST_END,
-        Marker::Event => marker::EVENT,
-        Marker::Anomaly => marker::ANOMALY,
-    };
-    semaphore.load(Ordering::Relaxed) != 0
+    marker::SEMAPHORES.0[marker as usize].load(Ordering::Relaxed) != 0
 }

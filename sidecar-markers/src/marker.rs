@@ -3,10 +3,12 @@
 //! A marker is a naked function, so it is called by the C ABI and its arguments are where the note says,
 //! whatever the optimiser does, and nothing lives below the stack pointer at the probed address.
 //!
-//! On x86-64 the function is 16 bytes, aligned to 16: a 5-byte nop (`0f 1f 44 00 00`), a 10-byte nop
-//! (`66 2e 0f 1f 84 00 00 00 00 00`), `ret`. The note names the 5-byte nop, which Linux 6.18 and later turn
-//! into a call. Where the kernel wants the 10-byte nop instead (system call 336 answers `EPROTO`), the
-//! tracer takes the note's address + 5, after comparing the ten bytes there. On aarch64 it is `nop; ret`.
+//! On x86-64 the function is three nops, of 1, 5 (`0f 1f 44 00 00`) and 10 bytes (`66 2e 0f 1f 84 00 00 00 00 00`),
+//! then `ret`, aligned to 16. The note names the 1-byte nop, which every kernel emulates. Linux 6.18 turns a probed
+//! 5-byte nop into a call into a page that it does not give to forked children, so that a child of a program that has
+//! fired the marker once dies of SIGSEGV when it fires it itself. A tracer that wants the faster trap where that can't
+//! be takes the note's address + 1 (system call 336 answers `ENXIO`), or + 6 where the kernel wants the 10-byte nop
+//! (`EPROTO`), after comparing the bytes there. On aarch64 it is `nop; ret`.
 //!
 //! The note carries the R flag (SHF_GNU_RETAIN), so that `--gc-sections` keeps it, and with it the
 //! function, the semaphore and the base that it refers to, in every linker.
@@ -38,12 +40,13 @@ macro_rules! supported {
 }
 
 /// The body of a marker function. The closing `.balign` makes the function's section 16-aligned: the kernel
-/// rewrites the nop only where it does not cross a page.
+/// rewrites a nop only where it does not cross a page.
 #[cfg(all(target_os = "linux", target_pointer_width = "64", target_arch = "x86_64"))]
 macro_rules! body {
     () => {
         ".cfi_startproc
-        990: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00
+        990: nop
+        .byte 0x0f, 0x1f, 0x44, 0x00, 0x00
         .byte 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00
         ret
         .cfi_endproc
@@ -76,24 +79,21 @@ macro_rules! places {
     };
 }
 
-/// What the markers count their listeners in; the kernel raises and lowers it for each process.
+/// What the markers count their listeners in, by their numbers; the kernel raises and lowers it for each process.
 ///
 /// On a page of its own, because linkers that make a segment of their own for RELRO (lld, Rust's default) let it and the
 /// segment of the data share a page of the file. While a program is being mapped both are writable, and the kernel (6.18)
 /// raises a semaphore that lies on such a page in the first one, where nobody looks.
 #[repr(C, align(4096))]
-pub(crate) struct Semaphores([AtomicU16; 4]);
+pub(crate) struct Semaphores(pub(crate) [AtomicU16; 4]);
 
 #[cfg_attr(target_os = "linux", unsafe(link_section = ".probes"))]
 #[used]
-static SEMAPHORES: Semaphores = Semaphores([const { AtomicU16::new(0) }; 4]);
+pub(crate) static SEMAPHORES: Semaphores = Semaphores([const { AtomicU16::new(0) }; 4]);
 
 /// Defines a marker. The note's format: <https://sourceware.org/systemtap/wiki/UserSpaceProbeImplementation>.
 macro_rules! marker {
-    ($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*), $semaphore:ident = $index:literal, $x86_64:literal, $aarch64:literal) => {
-        /// Counts who listens to the marker.
-        pub(crate) static $semaphore: &AtomicU16 = &SEMAPHORES.0[$index];
-
+    ($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*), $index:literal, $x86_64:literal, $aarch64:literal) => {
         supported! {
             $(#[$doc])*
             #[unsafe(naked)]
@@ -141,7 +141,7 @@ marker! {
         suite: *const c_char,
         attempt: u32
     ),
-    TEST_START = 0,
+    0,
     "8@%rdi 8@%rsi 8@%rdx 8@%rcx 4@%r8d",
     "8@x0 8@x1 8@x2 8@x3 4@x4"
 }
@@ -156,7 +156,7 @@ marker! {
         message: *const c_char,
         attempt: u32
     ),
-    TEST_END = 1,
+    1,
     "8@%rdi 8@%rsi 4@%edx 8@%rcx 8@%r8 4@%r9d",
     "8@x0 8@x1 4@x2 8@x3 8@x4 4@x5"
 }
@@ -171,7 +171,7 @@ marker! {
         data: *const c_void,
         data_len: u64
     ),
-    EVENT = 2,
+    2,
     "8@%rdi 8@%rsi 8@%rdx 8@%rcx 8@%r8 8@%r9",
     "8@x0 8@x1 8@x2 8@x3 8@x4 8@x5"
 }
@@ -179,7 +179,7 @@ marker! {
 marker! {
     /// The program saw something abnormal.
     anomaly(signal: *const c_char, kind: *const c_char),
-    ANOMALY = 3,
+    3,
     "8@%rdi 8@%rsi",
     "8@x0 8@x1"
 }

@@ -27,7 +27,7 @@ thread_local! {
 pub(crate) fn listen() {
     static LISTENING: Once = Once::new();
     LISTENING.call_once(|| {
-        for semaphore in [marker::TEST_START, marker::TEST_END, marker::EVENT, marker::ANOMALY] {
+        for semaphore in &marker::SEMAPHORES.0 {
             semaphore.fetch_add(1, Relaxed);
         }
     });

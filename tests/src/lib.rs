@@ -1,6 +1,11 @@
 //! What the black-box and kernel tests share.
 
+pub mod agent;
+pub mod bench;
+pub mod exec;
 pub mod junit;
 pub mod kernel;
 pub mod node;
+pub mod process;
+pub mod pty;
 pub mod suite;

@@ -251,6 +251,12 @@ pub fn write_nextest_suite(dir: &Path, options: &SuiteOptions) -> Result<Expecte
 pub fn nextest(dir: &Path) -> Command {
     let mut command = Command::new("cargo");
     command.args(["nextest", "run"]).current_dir(dir);
+    without_cargo(&mut command);
+    command
+}
+
+/// Takes away what the cargo that runs this process, or a test runner, has set for its own.
+pub fn without_cargo(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         let cargo = name.starts_with("CARGO") && name != "CARGO_HOME";
@@ -258,7 +264,6 @@ pub fn nextest(dir: &Path) -> Command {
             command.env_remove(&*name);
         }
     }
-    command
 }
 
 /// Where a run of the suite in a folder leaves its JUnit report.

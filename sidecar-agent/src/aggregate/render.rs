@@ -36,6 +36,10 @@ pub struct Cost {
     pub bpf_run_seconds: f64,
     /// How long the run took, in seconds.
     pub wall_seconds: f64,
+    /// How long the agent has worked, from its own start on, in seconds.
+    pub life_seconds: f64,
+    /// Ends of tests by [`Status`] number, whether or not their events were kept.
+    pub ends: [u64; Status::COUNT],
     /// Memory of the agent in bytes.
     pub rss_bytes: u64,
     /// Files that probes were attached to.
@@ -80,10 +84,13 @@ impl Summary {
         page.out
     }
 
-    /// One line on how far the run is, without a line feed.
+    /// One line on how far the run is, without a line feed; none before the first test.
     #[must_use]
-    pub fn progress(&self) -> String {
+    pub fn progress(&self) -> Option<String> {
         let totals = self.totals();
+        if totals.ended() + totals.open == 0 {
+            return None;
+        }
         let mut line = counted(totals.ended(), "test");
         if totals.ended() > 0 {
             line += &format!(": {}", outcomes(&totals.tests, totals.flaky, None));
@@ -91,13 +98,26 @@ impl Summary {
         if totals.open > 0 {
             line += &format!("; {} running", number(totals.open));
         }
-        line
+        Some(line)
     }
 
     fn head(&self, cost: &Cost, page: &mut Page) {
         let totals = self.totals();
         let ended = totals.ended();
         let wall = seconds(cost.wall_seconds);
+        let counted_by_kernel: u64 = cost.ends.iter().sum();
+        if counted_by_kernel > totals.attempts {
+            let head = format!("sidecar: {} in {wall}", counted(counted_by_kernel, "attempt"));
+            page.line(&page.paint(BOLD, &head));
+            page.line(&format!("  all   {}", outcomes(&cost.ends, 0, Some(page))));
+            let kept = if ended == 0 {
+                "none".to_owned()
+            } else {
+                outcomes(&totals.tests, totals.flaky, Some(page))
+            };
+            page.line(&format!("  kept  {kept}"));
+            return;
+        }
         if ended == 0 {
             let why = if cost.images == 0 {
                 "no program with a known marker was executed"
@@ -221,7 +241,7 @@ impl Summary {
         ];
         page.line(&format!("  events  {} of {}", events.join(", "), counted(cost.hits, "hit")));
         if cost.sampled_out > 0 {
-            page.hint("tests above are those of the kept events");
+            page.hint("names and times above are those of the kept events");
         }
         if cost.lost > 0 {
             page.hint("lost: a larger discovery.ring_bytes helps");
@@ -237,7 +257,7 @@ impl Summary {
         }
         page.line(&format!("  probes  {} in {}", counted(cost.sites, "site"), counted(cost.images, "file")));
         let busy = cost.agent_cpu_seconds + cost.bpf_run_seconds;
-        let share = if cost.wall_seconds > 0.0 { busy / cost.wall_seconds * 100.0 } else { 0.0 };
+        let share = if cost.life_seconds > 0.0 { busy / cost.life_seconds * 100.0 } else { 0.0 };
         let (agent, kernel) = (seconds(cost.agent_cpu_seconds), seconds(cost.bpf_run_seconds));
         let memory = cost.rss_bytes as f64 / 1e6;
         page.line(&format!(

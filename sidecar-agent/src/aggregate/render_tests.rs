@@ -37,6 +37,7 @@ fn the_summary_of_a_mixed_run() {
         agent_cpu_seconds: 0.0093,
         bpf_run_seconds: 0.000_4,
         wall_seconds: 3.8147,
+        life_seconds: 3.8147,
         rss_bytes: 11_240_000,
         images: 2,
         sites: 14,
@@ -85,6 +86,21 @@ Observation
 }
 
 #[test]
+fn where_not_all_is_kept_the_kernel_s_counts_stand_first() {
+    let mut ends = [0; Status::COUNT];
+    ends[Status::Passed as usize] = 1_800;
+    ends[Status::Failed as usize] = 200;
+    let cost =
+        Cost { ends, wall_seconds: 1.0, images: 1, hits: 4_000, sampled_out: 3_790, ..Cost::default() };
+    let some = summary(&[end("t", 1, Status::Failed, 1_000), end("u", 1, Status::Passed, 1_000)]);
+    let head = "sidecar: 2,000 attempts in 1.00 s\n  all   1,800 passed, 200 failed\n";
+    let text = some.render(&cost, PLAIN);
+    assert!(text.starts_with(&format!("{head}  kept  1 passed, 1 failed\n\nFailed\n")), "{text}");
+    let text = Summary::new().render(&cost, PLAIN);
+    assert!(text.starts_with(&format!("{head}  kept  none\n\nObservation\n")), "{text}");
+}
+
+#[test]
 fn losses_are_told_with_what_helps() {
     let cost = Cost {
         hits: 10,
@@ -109,7 +125,7 @@ Slowest
 
 Observation
   events  4 kept, 3 sampled out, 2 lost, 1 dropped of 10 hits
-          tests above are those of the kept events
+          names and times above are those of the kept events
           lost: a larger discovery.ring_bytes helps
           dropped: a larger resources.max_queue_size helps
           1 argument could not be read
@@ -170,10 +186,10 @@ fn a_narrow_terminal_gets_at_least_forty_columns() {
 
 #[test]
 fn the_progress_is_one_line() {
-    assert_eq!(Summary::new().progress(), "0 tests");
-    assert_eq!(summary(&[start("a", 1)]).progress(), "0 tests; 1 running");
+    assert_eq!(Summary::new().progress(), None);
+    assert_eq!(summary(&[start("a", 1)]).progress().unwrap(), "0 tests; 1 running");
     assert_eq!(
-        nextest_run().progress(),
+        nextest_run().progress().unwrap(),
         "7 tests: 3 passed (1 flaky), 2 failed, 1 timeout, 1 skipped; 1 running"
     );
 }

@@ -1,13 +1,9 @@
 //! The reader's end of the ring, and how it sleeps.
 
-use std::{
-    io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
-};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use aya::maps::{Array, MapData, RingBuf};
 use sidecar_common::{READER_AWAKE, READER_IDLE, READER_LINGERING};
-use tokio::io::{Interest, unix::AsyncFd};
 
 use super::BpfError;
 
@@ -37,16 +33,6 @@ impl RingReader {
             count += 1;
         }
         count
-    }
-
-    /// Becomes readable when the kernel wakes the reader. Needs a runtime with I/O.
-    ///
-    /// # Errors
-    /// When no descriptor is free, or it can't be watched.
-    pub fn readiness(&self) -> io::Result<AsyncFd<OwnedFd>> {
-        let descriptor = self.ring.as_fd().try_clone_to_owned()?;
-        // SAFETY: an OwnedFd is open and stays the same descriptor until it is dropped.
-        unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }.map_err(io::Error::from)
     }
 
     /// The reader is awake: no wake-ups.

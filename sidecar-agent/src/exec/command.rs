@@ -1,7 +1,7 @@
 //! Starts the command and stays with it until it ends.
 
 use super::outcome::Outcome;
-use super::signals::{Received, Signals, is_for_command};
+use super::signals::{self, Received, Signals, is_for_command};
 use super::start_state::StartState;
 use crate::gate::Ancestry;
 use nix::errno::Errno;
@@ -174,6 +174,10 @@ impl Child {
         while let Ok(Some(Received { signal, sender })) = signals.read() {
             if is_for_command(sender, tree) {
                 self.forward(signal);
+            }
+            // Ctrl-Z, or kill(1): sidecar stops together with its command, and `fg` continues both.
+            if signal == Signal::SIGTSTP {
+                signals::stop();
             }
         }
     }

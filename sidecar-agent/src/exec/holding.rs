@@ -59,13 +59,14 @@ impl Holding {
     /// Lets everyone go and ends the gate process. Gives the last counts.
     pub(super) fn finish(mut self) -> GateStats {
         self.stop.store(true, Ordering::Release);
-        let stats = self.gate.shutdown();
+        self.gate.shutdown();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
             tracing::error!("the thread that answers the gate panicked");
         }
-        stats
+        // Only now: the thread may have been the one who heard the last counts.
+        self.gate.stats()
     }
 }
 

@@ -3,19 +3,28 @@
 use super::start_state::StartState;
 use crate::gate::Ancestry;
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// What would end sidecar before its command, and what a command may want to hear.
-const TAKEN: [Signal; 8] = [
+/// What would end or stop sidecar without its command, and what a command may want to hear. Real-time signals are not
+/// among them.
+const TAKEN: [Signal; 16] = [
     Signal::SIGINT,
     Signal::SIGTERM,
     Signal::SIGHUP,
     Signal::SIGQUIT,
     Signal::SIGUSR1,
     Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGVTALRM,
+    Signal::SIGPROF,
+    Signal::SIGIO,
+    Signal::SIGPWR,
+    Signal::SIGSTKFLT,
+    Signal::SIGXCPU,
     Signal::SIGWINCH,
+    Signal::SIGTSTP,
     Signal::SIGCONT,
 ];
 
@@ -38,8 +47,6 @@ pub struct Received {
 }
 
 /// Keeps signals from ending sidecar, and tells them one by one.
-///
-/// SIGTSTP is not among them: Ctrl-Z stops sidecar together with its command, and `fg` continues both.
 #[derive(Debug)]
 pub struct Signals {
     fd: SignalFd,
@@ -54,7 +61,7 @@ impl Signals {
     /// # Errors
     /// No descriptor is free.
     pub fn take() -> Result<Self, Errno> {
-        StartState::get().keep_exit_statuses()?;
+        StartState::get().shield()?;
         let taken: SigSet = TAKEN.into_iter().collect();
         let fd = SignalFd::with_flags(&taken, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         let original = taken.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
@@ -84,6 +91,16 @@ impl Signals {
     }
 }
 
+/// Stops this process as SIGTSTP does: not where it is ignored, nor where no shell could continue it. Goes on with
+/// SIGCONT.
+pub(super) fn stop() {
+    let stop = SigSet::from(Signal::SIGTSTP);
+    // None of these fails with a signal that is one.
+    let _ = raise(Signal::SIGTSTP);
+    let _ = stop.thread_unblock();
+    let _ = stop.thread_block();
+}
+
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
@@ -105,7 +122,6 @@ pub(super) fn is_for_command(sender: Sender, command: &mut Ancestry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nix::sys::signal::raise;
     use std::process::Command;
 
     #[test]

@@ -22,7 +22,7 @@ use crate::{
     cli::{ExecArgs, When},
     config::{self, Config, ConfigError},
     gate::{self, GateStats},
-    observe::{Observer, OnFull, Options, Totals, own_cost},
+    observe::{Observer, OnFull, Options, PATIENCE, Totals, own_cost},
     sinks::{JsonlSink, SinkProbe, Target},
 };
 
@@ -63,6 +63,11 @@ fn say(text: &str) {
     let _ = writeln!(io::stderr(), "sidecar: {text}");
 }
 
+/// `1 event`, `2 events`.
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Reads the configuration of `exec`: the file if one is named, and the environment.
 fn configuration(args: &ExecArgs) -> Result<Config, ConfigError> {
     config::read(args.config.as_deref(), &[])
@@ -74,10 +79,14 @@ struct Session {
     observer: Option<Observer>,
     summary: SharedSummary,
     report: Option<SinkProbe>,
+    /// When sidecar began to work.
+    began: Instant,
+    /// When everything was there for the command.
     started: Instant,
 }
 
 fn prepare(args: &ExecArgs, object: Option<PathBuf>) -> Result<Session, Refusal> {
+    let began = Instant::now();
     let config = configuration(args)?;
     for key in config.not_yet_in_force() {
         tracing::warn!("{key} is set but has no effect in this version");
@@ -109,7 +118,7 @@ fn prepare(args: &ExecArgs, object: Option<PathBuf>) -> Result<Session, Refusal>
         ));
         None
     };
-    Ok(Session { runtime, observer, summary, report, started: Instant::now() })
+    Ok(Session { runtime, observer, summary, report, began, started: Instant::now() })
 }
 
 impl Session {
@@ -147,9 +156,11 @@ impl Session {
                     outcome = &mut ended => return outcome,
                     _ = ticker.tick(), if self.observer.is_some() => {
                         if let Some(progress) = &mut progress {
-                            let text = self.summary.with(|summary| summary.progress());
-                            // A terminal that is gone is no reason to stop.
-                            let _ = progress.update(Instant::now(), &text);
+                            // Nothing is drawn before there is a test to tell of: the command may be an editor.
+                            if let Some(text) = self.summary.with(|summary| summary.progress()) {
+                                // A terminal that is gone is no reason to stop.
+                                let _ = progress.update(Instant::now(), &text);
+                            }
                         }
                         self.measure(ticks);
                         ticks = ticks.wrapping_add(1);
@@ -195,7 +206,7 @@ impl Session {
         if wanted {
             let surroundings = Surroundings::of_stderr();
             let style = Style { color: surroundings.colour(), width: surroundings.width() };
-            let cost = cost(&totals, wall);
+            let cost = cost(&totals, wall, self.began.elapsed());
             let text = self.summary.with(|summary| summary.render(&cost, style));
             let _ = write!(io::stderr(), "{text}");
         } else if args.summary == When::Auto {
@@ -210,22 +221,27 @@ impl Session {
             && !held.guaranteed()
         {
             say(&format!(
-                "{} programs went on before their probes were on, so that first events may be missing",
-                held.expired + held.overload + held.stalled + held.overflows
+                "{} went on before the probes were on, so that first events may be missing",
+                counted(held.expired + held.overload + held.stalled + held.overflows, "program")
             ));
         }
         if totals.undecoded > 0 {
-            say(&format!("{} records could not be decoded", totals.undecoded));
+            say(&format!("{} could not be decoded", counted(totals.undecoded, "record")));
         }
         if totals.process_lost > 0 {
-            say(&format!("{} processes could not be followed", totals.process_lost));
+            say(&format!("forks, execs or exits that could not be followed: {}", totals.process_lost));
         }
         if let (Some(probe), Some(path)) = (&self.report, &args.report) {
             let stats = probe.stats(totals.queue);
-            let failed = stats.write_failed + stats.serialize_failed;
-            if failed > 0 {
-                let reason = stats.last_error.unwrap_or_default();
-                say(&format!("{failed} events are missing from {}: {reason}", path.display()));
+            let missing = totals.queue.received.saturating_sub(stats.written);
+            if missing > 0 {
+                // What is stuck in a write may still arrive.
+                let (most, reason) = match stats.last_error {
+                    Some(error) => ("", error),
+                    None => ("up to ", format!("it took nothing for {} s", PATIENCE.as_secs())),
+                };
+                let events = counted(missing, "event");
+                say(&format!("{most}{events} could not be written to {}: {reason}", path.display()));
             }
         }
     }
@@ -260,7 +276,7 @@ fn end_unstarted(holding: Option<Holding>, error: &CommandError) {
     say(&error.to_string());
 }
 
-fn cost(totals: &Totals, wall: Duration) -> Cost {
+fn cost(totals: &Totals, wall: Duration, life: Duration) -> Cost {
     let own = own_cost();
     let counters = &totals.counters;
     Cost {
@@ -273,6 +289,8 @@ fn cost(totals: &Totals, wall: Duration) -> Cost {
         agent_cpu_seconds: own.cpu_seconds,
         bpf_run_seconds: totals.programs.estimate_seconds(counters.hits).unwrap_or(0.0),
         wall_seconds: wall.as_secs_f64(),
+        life_seconds: life.as_secs_f64(),
+        ends: counters.statuses,
         rss_bytes: own.rss_bytes,
         images: totals.images,
         sites: totals.sites,

@@ -240,9 +240,15 @@ impl Gate {
         let until = Instant::now() + END_TIMEOUT;
         if self.send(ToGate::Shutdown).is_ok() {
             while self.wait_readable(until).is_ok_and(|readable| readable) {
-                let Ok(Some((message, file))) = self.receive() else { break };
-                if self.take_note(message, file).is_err() {
-                    break;
+                match self.receive() {
+                    Ok(Some((message, file))) => {
+                        if self.take_note(message, file).is_err() {
+                            break;
+                        }
+                    }
+                    // Another thread was quicker; the gate's end is still to come.
+                    Ok(None) => {}
+                    Err(_) => break,
                 }
             }
         }

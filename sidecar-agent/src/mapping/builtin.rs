@@ -85,7 +85,7 @@ fn sidecar() -> Vec<Mapping> {
 ///
 /// The results are `pass`, `leak`, `fail`, `timeout` and `exec-fail`. `leak` passed, unless the profile's
 /// `leak-timeout` says that leaks fail: the marker does not tell. An abort is `fail` with an `exit_code` of
-/// null in the JSON argument.
+/// null in the JSON argument. For a test that is skipped no marker fires.
 fn nextest() -> Vec<Mapping> {
     use ArgKind::{Integer, String};
 

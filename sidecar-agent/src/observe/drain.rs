@@ -1,10 +1,10 @@
-//! The data path: from the ring to the queue, on a thread and a runtime of its own.
+//! The data path: from the ring to the queue, on a thread of its own.
 
 use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::Ordering,
         mpsc::{SyncSender, TrySendError},
     },
     thread::{self, JoinHandle},
@@ -12,9 +12,12 @@ use std::{
 };
 
 use sidecar_common::{RECORD_EXEC, RECORD_HIT, RecordHeader};
-use tokio::sync::Notify;
 
-use super::{clock, shared::Shared};
+use super::{
+    clock,
+    shared::Shared,
+    sleep::{Sleeper, Stop},
+};
 use crate::{
     attach::ProbeInfo,
     bpf::RingReader,
@@ -42,19 +45,6 @@ pub enum OnFull {
     Wait,
 }
 
-/// Stops the data path.
-#[derive(Debug, Default)]
-pub(super) struct Stop {
-    stopping: AtomicBool,
-    notify: Notify,
-}
-
-impl Stop {
-    fn requested(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
-    }
-}
-
 /// The running data path.
 pub(super) struct DataPath {
     stop: Arc<Stop>,
@@ -70,8 +60,8 @@ impl DataPath {
         on_full: OnFull,
         executed: SyncSender<u32>,
     ) -> io::Result<Self> {
-        let stop = Arc::new(Stop::default());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let stop = Arc::new(Stop::new()?);
+        let sleeper = Sleeper::new(&reader, &stop)?;
         let body = {
             let stop = Arc::clone(&stop);
             move || {
@@ -86,7 +76,7 @@ impl DataPath {
                     offset_ns,
                     measured: Instant::now(),
                 };
-                if let Err(error) = runtime.block_on(drain.run(reader, &stop)) {
+                if let Err(error) = drain.run(reader, &sleeper, &stop) {
                     tracing::error!("the ring is no longer read: {error}");
                 }
             }
@@ -95,10 +85,21 @@ impl DataPath {
         Ok(Self { stop, thread: Some(thread) })
     }
 
+    /// Tells it to take what is in the ring and to end.
+    pub(super) fn stop(&self) {
+        if let Err(error) = self.stop.request() {
+            tracing::error!("the thread that reads the ring can't be woken: {error}");
+        }
+    }
+
+    /// Whether it has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// Takes what is in the ring and ends. Records of hits that come later stay unread.
     pub(super) fn finish(&mut self) {
-        self.stop.stopping.store(true, Ordering::Release);
-        self.stop.notify.notify_one();
+        self.stop();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -126,17 +127,15 @@ struct Drain {
 }
 
 impl Drain {
-    async fn run(mut self, mut reader: RingReader, stop: &Stop) -> io::Result<()> {
-        let ready = reader.readiness()?;
-        let mut quiet = 0;
+    fn run(mut self, mut reader: RingReader, sleeper: &Sleeper, stop: &Stop) -> io::Result<()> {
+        let mut quiet = QUIET_ROUNDS;
         loop {
             let stopping = stop.requested();
             let room = self.room();
             let taken = reader.drain(room, |bytes| self.take(bytes));
-            self.hand_on();
+            let events = self.hand_on();
             if taken == room && room > 0 {
-                // There may be more; let the runtime look at its other business between.
-                tokio::task::yield_now().await;
+                // There may be more.
                 continue;
             }
             if taken == 0 && room > 0 {
@@ -145,25 +144,24 @@ impl Drain {
                     return Ok(());
                 }
             }
-            quiet = if taken == 0 && room > 0 { quiet + 1 } else { 0 };
+            // Executed programs are no reason to wait for more: they don't come by the thousand.
+            quiet = if events == 0 && room > 0 { quiet.saturating_add(1) } else { 0_u32 };
             let sleep = if quiet < QUIET_ROUNDS || room == 0 {
                 reader.linger().map_err(io::Error::other)?;
                 LINGER
             } else {
                 reader.idle().map_err(io::Error::other)?;
                 // A record may have been committed before the kernel could know that we sleep.
-                if reader.drain(BATCH, |bytes| self.take(bytes)) > 0 {
-                    self.hand_on();
-                    quiet = 0;
+                let room = self.room();
+                if reader.drain(room, |bytes| self.take(bytes)) > 0 {
+                    if self.hand_on() > 0 {
+                        quiet = 0;
+                    }
                     continue;
                 }
                 LONGEST_SLEEP
             };
-            tokio::select! {
-                guard = ready.readable() => guard?.clear_ready(),
-                () = tokio::time::sleep(sleep) => {}
-                () = stop.notify.notified() => {}
-            }
+            sleeper.sleep(sleep)?;
             self.shared.tallies.wakeups.fetch_add(1, Ordering::Relaxed);
             if self.measured.elapsed() > CLOCK_INTERVAL {
                 self.offset_ns = clock::monotonic_to_utc_ns();
@@ -183,10 +181,13 @@ impl Drain {
         }
     }
 
-    fn hand_on(&mut self) {
-        if !self.batch.is_empty() {
+    /// Gives the number of events.
+    fn hand_on(&mut self) -> usize {
+        let events = self.batch.len();
+        if events > 0 {
             self.queue.push_all(&mut self.batch);
         }
+        events
     }
 
     /// One record. Nothing in it is trusted, though only the kernel programs write the ring.

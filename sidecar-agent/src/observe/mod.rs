@@ -11,6 +11,7 @@ mod retired;
 mod say;
 mod scan;
 mod shared;
+mod sleep;
 mod snapshot;
 mod watch;
 
@@ -20,6 +21,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering, mpsc},
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
@@ -45,6 +47,10 @@ use watch::Watch;
 const EXECS_WAITING: usize = 4096;
 /// Events handed over in one go.
 const BATCH: usize = 512;
+/// How long the end waits for a consumer that takes nothing.
+pub const PATIENCE: Duration = Duration::from_secs(3);
+/// How often the end looks whether it has come.
+const END_LOOK: Duration = Duration::from_millis(1);
 
 /// Why nothing can be observed.
 #[derive(Debug, thiserror::Error)]
@@ -122,7 +128,8 @@ impl Observer {
             .map_err(ObserveError::Thread)?;
         let (executed, execs) = mpsc::sync_channel(EXECS_WAITING);
         let (tell, looked) = oneshot::channel();
-        let watch = Watch::start(Arc::clone(&shared), execs, config, tell).map_err(ObserveError::Thread)?;
+        let watch = Watch::start(Arc::clone(&shared), (executed.clone(), execs), config, tell)
+            .map_err(ObserveError::Thread)?;
         let data =
             DataPath::start(reader, Arc::clone(&shared), Arc::clone(&queue), options.on_full, executed)
                 .map_err(ObserveError::Thread)?;
@@ -172,18 +179,42 @@ impl Observer {
         self.shared.measure_programs(on);
     }
 
-    /// Takes the probes off, takes what is still in the ring and hands it to the consumer. Gives the totals.
+    /// Takes the probes off, takes what is still in the ring and hands it to the consumer. A consumer that takes nothing
+    /// for [`PATIENCE`] is left alone with the event that it has, and the others are dropped. Gives the totals.
     pub fn finish(&mut self) -> Totals {
         self.watch = None;
         self.shared.let_go();
+        self.data.stop();
+        if !self.comes_to_an_end(|observer| observer.data.has_ended()) {
+            // The ring's reader waits for room in the queue: now there is some.
+            self.queue.discard();
+        }
         self.data.finish();
         self.queue.close();
-        if let Some(events) = self.events.take()
-            && events.join().is_err()
-        {
+        let ended =
+            self.comes_to_an_end(|observer| observer.events.as_ref().is_none_or(JoinHandle::is_finished));
+        let events = self.events.take();
+        if !ended {
+            self.queue.discard();
+        } else if events.is_some_and(|events| events.join().is_err()) {
             tracing::error!("the thread that takes the events panicked");
         }
         self.totals()
+    }
+
+    /// Waits for an end as long as the consumer takes events.
+    fn comes_to_an_end(&self, has_ended: impl Fn(&Self) -> bool) -> bool {
+        let (mut taken, mut since) = (self.queue.stats().processed, Instant::now());
+        while !has_ended(self) {
+            let now = self.queue.stats().processed;
+            if now != taken {
+                (taken, since) = (now, Instant::now());
+            } else if since.elapsed() >= PATIENCE {
+                return false;
+            }
+            thread::sleep(END_LOOK);
+        }
+        true
     }
 
     /// Counters of the queue between the ring and the consumer.

@@ -9,7 +9,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, RecvTimeoutError},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -30,12 +30,16 @@ use crate::{
 
 /// How often images are checked for being gone.
 const SWEEP: Duration = Duration::from_secs(10);
-/// How long the thread sleeps at most: bounds how late it sees that it is to end.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the thread sleeps at most.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What is sent in place of a process's id to wake the thread: no process has it.
+const NOBODY: u32 = 0;
 
 /// The running thread.
 pub(super) struct Watch {
     stop: Arc<AtomicBool>,
+    /// Wakes the thread.
+    executed: SyncSender<u32>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -44,7 +48,7 @@ impl Watch {
     /// a command that waits for it. `looked` is told when that is done.
     pub(super) fn start(
         shared: Arc<Shared>,
-        execs: Receiver<u32>,
+        (executed, execs): (SyncSender<u32>, Receiver<u32>),
         config: &Config,
         looked: oneshot::Sender<()>,
     ) -> io::Result<Self> {
@@ -72,18 +76,19 @@ impl Watch {
             watcher.serve(&execs);
         };
         let thread = thread::Builder::new().name("sidecar-attach".to_owned()).spawn(body)?;
-        Ok(Self { stop, thread: Some(thread) })
+        Ok(Self { stop, executed, thread: Some(thread) })
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            if thread.join().is_err() {
-                tracing::error!("the thread that looks at programs panicked");
-            }
+        // If there is no room, the thread is awake.
+        let _ = self.executed.try_send(NOBODY);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that looks at programs panicked");
         }
     }
 }
@@ -151,6 +156,7 @@ impl Watcher {
         let mut gone = HashSet::new();
         while !self.is_stopped() {
             match execs.recv_timeout(PATIENCE) {
+                Ok(NOBODY) => {}
                 Ok(pid) => consider_process(&self.shared, pid),
                 Err(RecvTimeoutError::Timeout) => {
                     if self.exec && self.execs_missed() > self.missed {
@@ -158,7 +164,8 @@ impl Watcher {
                         self.look_at_processes();
                     }
                 }
-                Err(RecvTimeoutError::Disconnected) => thread::park_timeout(PATIENCE),
+                // The observer holds a sender for as long as this thread lives.
+                Err(RecvTimeoutError::Disconnected) => return,
             }
             self.shared.reclaim();
             if self.shared.is_node() && swept.elapsed() >= SWEEP {

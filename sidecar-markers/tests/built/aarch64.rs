@@ -1,18 +1,20 @@
 //! The whole crate builds for aarch64, and its markers there are what they should be.
 //!
 //! The standard library for aarch64 is Rust's own where it is installed, else it is built from its source
-//! (half a minute, once). The crate's objects are linked by `rust-lld` and read back.
+//! (half a minute, once). The crate's objects are linked by `rust-lld` and read back; no aarch64 machine, linker or C
+//! library is needed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::elf::{AARCH64, AARCH64_CODE, check};
 use crate::tools::{run, rust_linkers};
+use crate::{Missing, Named};
 
 const TARGET: &str = "aarch64-unknown-linux-gnu";
 
 /// The compiler to use, and whether it must build the standard library.
-fn toolchain() -> Result<(PathBuf, bool), String> {
+fn toolchain() -> Result<(PathBuf, bool), Missing> {
     let sysroot = |rustc: &Path| {
         let output = Command::new(rustc).args(["--print", "sysroot"]).output().ok()?;
         Some(Path::new(String::from_utf8(output.stdout).ok()?.trim()).join("lib/rustlib"))
@@ -32,19 +34,16 @@ fn toolchain() -> Result<(PathBuf, bool), String> {
     }
 }
 
-#[test]
-fn the_markers_for_aarch64_are_whole() {
-    let (rustc, build_std) = match toolchain() {
-        Ok(found) => found,
-        Err(reason) => {
-            eprintln!("skipped: {reason}");
-            return;
-        }
-    };
+/// This file's tests.
+pub(crate) fn tests() -> Vec<Named> {
+    vec![("the_markers_for_aarch64_are_whole", markers)]
+}
+
+fn markers() -> Result<(), Missing> {
+    let (rustc, build_std) = toolchain()?;
     let lld = rust_linkers().join("rust-lld");
     if !lld.exists() {
-        eprintln!("skipped: {} is missing", lld.display());
-        return;
+        return Err(format!("{} is missing", lld.display()));
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("aarch64");
     let mut cargo = Command::new(env!("CARGO"));
@@ -65,4 +64,5 @@ fn the_markers_for_aarch64_are_whole() {
         run(link.arg(&library).arg("-o").arg(&image));
         check("aarch64", &std::fs::read(&image).unwrap(), AARCH64, AARCH64_CODE, 4);
     }
+    Ok(())
 }

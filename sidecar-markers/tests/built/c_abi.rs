@@ -6,47 +6,65 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::elf::{check, native, notes, offset};
-use crate::tools::{library, linker, run};
+use crate::tools::{library, linker, need, run};
+use crate::{Body, Missing};
 
-/// How a program is linked: gcc's arguments, or why that can't be tried.
+/// How a program is compiled.
+struct Language {
+    name: &'static str,
+    compiler: &'static str,
+    arguments: &'static [&'static str],
+}
+
+const C: Language = Language { name: "c", compiler: "gcc", arguments: &["-std=c99", "-pedantic"] };
+const CPP: Language = Language { name: "cpp", compiler: "g++", arguments: &["-std=c++11", "-x", "c++"] };
+
+/// How a program is linked.
+#[derive(Clone, Copy)]
 struct Way {
     name: &'static str,
-    linker: Result<Vec<String>, String>,
+    /// Another linker than the compiler's own.
+    linker: Option<&'static str>,
     shared: bool,
     gc_sections: bool,
 }
 
-fn ways() -> Vec<Way> {
-    let way = |name, linker, shared, gc_sections| Way { name, linker, shared, gc_sections };
-    vec![
-        way("static", Ok(Vec::new()), false, false),
-        way("static, gc", Ok(Vec::new()), false, true),
-        way("static, gc, lld", linker("lld"), false, true),
-        way("static, lld", linker("lld"), false, false),
-        way("static, gc, mold", linker("mold"), false, true),
-        way("shared", Ok(Vec::new()), true, true),
-    ]
+const WAYS: [Way; 6] = [
+    Way { name: "static", linker: None, shared: false, gc_sections: false },
+    Way { name: "static_gc", linker: None, shared: false, gc_sections: true },
+    Way { name: "static_gc_lld", linker: Some("lld"), shared: false, gc_sections: true },
+    Way { name: "static_lld", linker: Some("lld"), shared: false, gc_sections: false },
+    Way { name: "static_gc_mold", linker: Some("mold"), shared: false, gc_sections: true },
+    Way { name: "shared", linker: None, shared: true, gc_sections: true },
+];
+
+/// This file's tests.
+pub(crate) fn tests() -> Vec<(String, Body)> {
+    let mut tests: Vec<(String, Body)> = Vec::new();
+    for language in [&C, &CPP] {
+        for way in WAYS {
+            let name = format!("a_{}_program_keeps_its_markers_and_runs::{}", language.name, way.name);
+            tests.push((name, Box::new(move || keeps_its_markers_and_runs(language, way))));
+        }
+    }
+    for (compiler, language) in [("gcc", ["-std=c99", "-xc"]), ("g++", ["-std=c++98", "-xc++"])] {
+        let name = format!("the_header_compiles_by_itself::{compiler}");
+        tests.push((name, Box::new(move || header(compiler, language))));
+    }
+    tests
 }
 
-/// Compiles `tests/built/programs/smoke.c` into the folder; `None` where a tool is missing.
-fn compile(compiler: &str, language: &[&str], way: &Way, folder: &Path) -> Option<PathBuf> {
-    let arguments = match &way.linker {
-        Ok(arguments) => arguments,
-        Err(reason) => {
-            eprintln!("skipped {}: {reason}", way.name);
-            return None;
-        }
-    };
-    if Command::new(compiler).arg("--version").output().is_err() {
-        eprintln!("skipped {}: no {compiler} on this machine", way.name);
-        return None;
-    }
+/// Compiles `tests/built/programs/smoke.c` into the folder.
+fn compile(language: &Language, way: Way, folder: &Path) -> Result<PathBuf, Missing> {
+    need(language.compiler)?;
+    let linker = way.linker.map(linker).transpose()?.unwrap_or_default();
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = folder.join("smoke");
-    let mut command = Command::new(compiler);
-    command.args(language).args(["-Wall", "-Wextra", "-Werror", "-O2"]).arg("-I").arg(here.join("include"));
+    let mut command = Command::new(language.compiler);
+    command.args(language.arguments).args(["-Wall", "-Wextra", "-Werror", "-O2"]);
+    command.arg("-I").arg(here.join("include"));
     command.arg(format!("-DKEY_RUN_TEST=UINT64_C({:#x})", sidecar_markers::key("run", "test")));
-    command.arg(here.join("tests/built/programs/smoke.c")).args(["-x", "none"]).args(arguments);
+    command.arg(here.join("tests/built/programs/smoke.c")).args(["-x", "none"]).args(linker);
     if way.gc_sections {
         command.arg("-Wl,--gc-sections");
     }
@@ -57,7 +75,7 @@ fn compile(compiler: &str, language: &[&str], way: &Way, folder: &Path) -> Optio
         command.arg(library("libsidecar_markers.a"));
     }
     run(command.arg("-o").arg(&program));
-    Some(program)
+    Ok(program)
 }
 
 /// Makes every semaphore of a file begin at 1, as if somebody listened to any process that maps it.
@@ -70,39 +88,23 @@ fn raise(path: &Path) {
     std::fs::write(path, file).unwrap();
 }
 
-fn try_every_way(compiler: &str, language: &[&str]) {
+fn keeps_its_markers_and_runs(language: &Language, way: Way) -> Result<(), Missing> {
     let (args, code, alignment) = native();
-    for way in ways() {
-        let folder = TempDir::new().unwrap();
-        let Some(program) = compile(compiler, language, &way, folder.path()) else { continue };
-        let image = if way.shared { folder.path().join("libsidecar_markers.so") } else { program.clone() };
-        check(way.name, &std::fs::read(&image).unwrap(), args, code, alignment);
-        run(Command::new(&program).arg("0"));
-        raise(&image);
-        run(Command::new(&program).arg("1"));
-    }
+    let folder = TempDir::new().unwrap();
+    let program = compile(language, way, folder.path())?;
+    let image = if way.shared { folder.path().join("libsidecar_markers.so") } else { program.clone() };
+    check(way.name, &std::fs::read(&image).unwrap(), args, code, alignment);
+    run(Command::new(&program).arg("0"));
+    raise(&image);
+    run(Command::new(&program).arg("1"));
+    Ok(())
 }
 
-#[test]
-fn a_c_program_keeps_its_markers_and_runs() {
-    try_every_way("gcc", &["-std=c99", "-pedantic"]);
-}
-
-#[test]
-fn a_cpp_program_keeps_its_markers_and_runs() {
-    try_every_way("g++", &["-std=c++11", "-x", "c++"]);
-}
-
-#[test]
-fn the_header_is_c99_and_cpp98_without_other_headers() {
+fn header(compiler: &str, language: [&str; 2]) -> Result<(), Missing> {
+    need(compiler)?;
     let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("include");
-    for (compiler, language) in [("gcc", ["-std=c99", "-xc"]), ("g++", ["-std=c++98", "-xc++"])] {
-        if Command::new(compiler).arg("--version").output().is_err() {
-            eprintln!("skipped: no {compiler} on this machine");
-            continue;
-        }
-        let mut command = Command::new(compiler);
-        command.args(["-fsyntax-only", "-Wall", "-Wextra", "-Werror"]).args(language);
-        run(command.arg(include.join("sidecar.h")));
-    }
+    let mut command = Command::new(compiler);
+    command.args(["-fsyntax-only", "-Wall", "-Wextra", "-Werror"]).args(language);
+    run(command.arg(include.join("sidecar.h")));
+    Ok(())
 }

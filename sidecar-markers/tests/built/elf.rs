@@ -123,9 +123,9 @@ pub(crate) const AARCH64: [&str; 4] = [
     "8@x0 8@x1 8@x2 8@x3 4@x4",
 ];
 
-/// A marker's code on x86-64: the 5-byte nop, the 10-byte nop, `ret`.
+/// A marker's code on x86-64: the 1-byte nop, the 5-byte nop, the 10-byte nop, `ret`.
 pub(crate) const X86_64_CODE: &[u8] =
-    &[0x0f, 0x1f, 0x44, 0, 0, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0xc3];
+    &[0x90, 0x0f, 0x1f, 0x44, 0, 0, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0xc3];
 
 /// A marker's code on aarch64: `nop; ret`.
 pub(crate) const AARCH64_CODE: &[u8] = &[0x1f, 0x20, 0x03, 0xd5, 0xc0, 0x03, 0x5f, 0xd6];

@@ -1,7 +1,14 @@
 //! The compilers, linkers and libraries that the tests use.
 
+use std::io::ErrorKind::ExecutableFileBusy;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::Missing;
+
+/// How long a program that was just written may be busy.
+const BUSY: Duration = Duration::from_secs(30);
 
 /// A library that Cargo built beside this test.
 pub(crate) fn library(name: &str) -> PathBuf {
@@ -10,9 +17,24 @@ pub(crate) fn library(name: &str) -> PathBuf {
     path
 }
 
+/// Says so where a program is missing.
+pub(crate) fn need(program: &str) -> Result<(), Missing> {
+    let here = Command::new(program).arg("--version").output().is_ok();
+    if here { Ok(()) } else { Err(format!("no {program} on this machine")) }
+}
+
 /// The output of a program that must succeed.
 pub(crate) fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let deadline = Instant::now() + BUSY;
+    let output = loop {
+        match command.output() {
+            // A process that another test has just forked still holds the file open for writing, until its own exec.
+            Err(error) if error.kind() == ExecutableFileBusy && Instant::now() < deadline => {
+                std::thread::yield_now();
+            }
+            other => break other.unwrap_or_else(|error| panic!("{command:?}: {error}")),
+        }
+    };
     assert!(
         output.status.success(),
         "{command:?}: {}\n{}",
@@ -30,8 +52,8 @@ pub(crate) fn rust_linkers() -> PathBuf {
     Path::new(sysroot.trim()).join("lib/rustlib").join(host).join("bin")
 }
 
-/// gcc's arguments that choose another linker, with the reason where that linker is missing.
-pub(crate) fn linker(name: &str) -> Result<Vec<String>, String> {
+/// gcc's arguments that choose another linker.
+pub(crate) fn linker(name: &str) -> Result<Vec<String>, Missing> {
     let installed = Command::new(format!("ld.{name}")).arg("--version").output().is_ok();
     let bundled = rust_linkers().join("gcc-ld");
     if installed {

@@ -1,5 +1,14 @@
-//! A program with 10,000 sites: the symbol `first_site`, and one every 16 bytes. On the line `all` it runs over each
-//! of them once; on `sync` it prints `ok`.
+//! A program with 10,000 sites: the symbol `first_site`, and one every 16 bytes; all are sites of the marker
+//! `sites:site`, with one semaphore. On the line `all` it runs over each of them once; on `sync` it prints `ok`.
+
+/// On a page of its own, for the reason that `sidecar_tests::kernel::raw` gives.
+#[cfg(target_arch = "x86_64")]
+#[repr(C, align(4096))]
+struct Semaphore(std::sync::atomic::AtomicU16);
+
+#[cfg(target_arch = "x86_64")]
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".probes"))]
+static SEMAPHORE: Semaphore = Semaphore(std::sync::atomic::AtomicU16::new(0));
 
 #[cfg(target_arch = "x86_64")]
 core::arch::global_asm!(
@@ -8,11 +17,33 @@ core::arch::global_asm!(
     .globl first_site
     first_site:
     .rept 10000
-    .byte 0x0f, 0x1f, 0x44, 0x00, 0x00
+    990: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00
     ret
     .balign 16
+    .pushsection .note.stapsdt, \"R\", @note
+    .balign 4
+    .4byte 992f-991f, 994f-993f, 3
+    991: .asciz \"stapsdt\"
+    992: .balign 4
+    993: .8byte 990b
+    .8byte _.stapsdt.base
+    .8byte {semaphore}
+    .asciz \"sites\"
+    .asciz \"site\"
+    .asciz \"8@%rdi\"
+    994: .balign 4
+    .popsection
     .endr
-    .popsection"
+    .popsection
+    .ifndef _.stapsdt.base
+    .pushsection .stapsdt.base, \"aGR\", @progbits, .stapsdt.base, comdat
+    .weak _.stapsdt.base
+    .hidden _.stapsdt.base
+    _.stapsdt.base: .space 1
+    .size _.stapsdt.base, 1
+    .popsection
+    .endif",
+    semaphore = sym SEMAPHORE,
 );
 
 #[cfg(target_arch = "x86_64")]

@@ -11,6 +11,15 @@ use tempfile::TempDir;
 use super::built;
 use super::notes::Notes;
 
+/// Lets other users into a folder: they run what is in it.
+///
+/// # Errors
+/// When it is not this user's.
+pub fn share(folder: &Path) -> Result<()> {
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
+        .with_context(|| folder.display().to_string())
+}
+
 /// A copy of a program.
 pub struct Program {
     folder: TempDir,
@@ -33,8 +42,7 @@ impl Program {
     /// When it can't be copied.
     pub fn copy_of(original: &Path) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        // Other users run it too.
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
+        share(folder.path())?;
         let path = folder.path().join(original.file_name().context("a program's name")?);
         std::fs::copy(original, &path).with_context(|| original.display().to_string())?;
         let notes = Notes::read(&path)?;

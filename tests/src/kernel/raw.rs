@@ -21,7 +21,7 @@ pub fn semaphores() -> [u16; 3] {
     [hit, start, end].map(|semaphore| semaphore.load(Ordering::Relaxed))
 }
 
-/// Defines a marker in the shape that sidecar-markers has: a 5-byte nop that is called.
+/// Defines a marker in the shape that sidecar-markers has: nops that are called, the first of 1 byte.
 macro_rules! marker {
     ($name:ident, $index:literal) => {
         /// A marker: fires whether or not anybody listens.
@@ -29,7 +29,8 @@ macro_rules! marker {
         #[unsafe(naked)]
         pub extern "C" fn $name(a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) {
             core::arch::naked_asm!(
-                "990: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00
+                "990: nop
+                .byte 0x0f, 0x1f, 0x44, 0x00, 0x00
                 ret
                 .balign 16
                 .pushsection .note.stapsdt, \"R\", %note

@@ -6,7 +6,7 @@ pub mod scratch;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::kernel::session::OBJECT_VARIABLE;
+use crate::{agent, kernel::session::OBJECT_VARIABLE};
 use answer::Answer;
 
 /// How long anything may take before a test gives up. No test is about being this fast.
@@ -39,25 +39,12 @@ pub fn until<T>(wanted: &str, mut what: impl FnMut() -> Result<Option<T>>) -> Re
     }
 }
 
-/// The built program.
-///
-/// # Errors
-/// When it was not built.
-pub fn binary() -> Result<PathBuf> {
-    let path = match std::env::var_os("SIDECAR_TEST_AGENT") {
-        Some(path) => PathBuf::from(path),
-        None => crate::kernel::built("sidecar")?,
-    };
-    ensure!(path.is_file(), "{} is missing: cargo build -p sidecar-agent builds it", path.display());
-    Ok(path)
-}
-
 /// `sidecar run` with no configuration but this one: nothing of the caller's environment.
 ///
 /// # Errors
 /// When the program was not built.
 pub fn command(config: Option<&Path>) -> Result<Command> {
-    let mut command = Command::new(binary()?);
+    let mut command = Command::new(agent::path()?);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("SIDECAR_") {
             command.env_remove(name);

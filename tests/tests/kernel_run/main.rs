@@ -17,6 +17,7 @@ use std::sync::OnceLock;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use sidecar_agent::bpf::Kernel;
+use sidecar_tests::agent;
 use sidecar_tests::kernel::session;
 
 use cases::Case;
@@ -47,5 +48,7 @@ fn run(case: Case) -> Result<Completion, Failed> {
 fn main() {
     let arguments = Arguments::from_args();
     let trials = cases::ALL.iter().map(|case| Trial::ignorable_test(case.name, move || run(*case))).collect();
-    libtest_mimic::run(&arguments, trials).exit();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    agent::clean_up();
+    conclusion.exit();
 }

@@ -4,9 +4,10 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 
 use anyhow::Result;
+use sidecar_tests::agent;
 use sidecar_tests::node::program::Target;
 use sidecar_tests::node::scratch::Scratch;
-use sidecar_tests::node::{Agent, binary, command};
+use sidecar_tests::node::{Agent, command};
 
 /// Its exit status and what it said, with this config.
 fn ends_with(config: &Path) -> Result<(Option<i32>, String)> {
@@ -45,9 +46,9 @@ pub(crate) fn configs() -> Result<()> {
         assert!(matches!(code, Some(1 | 78)), "{code:?}: {said}");
         assert!(said.contains(&path.display().to_string()) && said.contains(says), "{said}");
     }
-    let output = std::process::Command::new(binary()?).args(["run", "--listen", "nonsense"]).output()?;
+    let output = std::process::Command::new(agent::path()?).args(["run", "--listen", "nonsense"]).output()?;
     assert_eq!(output.status.code(), Some(2));
-    let help = std::process::Command::new(binary()?).args(["run", "--help"]).output()?;
+    let help = std::process::Command::new(agent::path()?).args(["run", "--help"]).output()?;
     assert!(String::from_utf8_lossy(&help.stdout).contains("Exit status"));
     Ok(())
 }
@@ -73,7 +74,7 @@ fn serves_without_bpf(agent: Agent) -> Result<()> {
 fn for_others(scratch: &Scratch) -> Result<(std::path::PathBuf, std::path::PathBuf)> {
     use std::os::unix::fs::PermissionsExt;
     let copy = scratch.path("sidecar");
-    std::fs::copy(binary()?, &copy)?;
+    std::fs::copy(agent::path()?, &copy)?;
     let config = scratch.config_with_sink("", Path::new("/dev/null"))?;
     std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o644))?;
     Ok((copy, config))

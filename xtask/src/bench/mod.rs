@@ -31,9 +31,9 @@ pub(crate) struct Args {
     /// List the benchmarks and what they show
     #[arg(long)]
     list: bool,
-    /// How often each side runs
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    rounds: u32,
+    /// How often each side runs, in place of the benchmark's own number
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: Option<u32>,
 }
 
 /// One benchmark.
@@ -42,6 +42,10 @@ pub(crate) trait Benchmark {
     fn name(&self) -> &'static str;
     /// What it shows, in one line.
     fn about(&self) -> &'static str;
+    /// How often each side runs unless the command line says otherwise.
+    fn rounds(&self) -> u32 {
+        7
+    }
     /// What is built before anything is measured.
     fn prepare(&self) -> Vec<Command>;
     /// The side that the others are compared with, when it is a command of its own.
@@ -72,6 +76,10 @@ pub(crate) enum Limit {
     Difference(f64),
     /// The median figure is at most this.
     Value(f64),
+    /// Every single figure is at most this.
+    Each(f64),
+    /// The median figure is at least this: less would make the other figures no proof.
+    AtLeast(f64),
 }
 
 /// Every benchmark.
@@ -102,8 +110,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut kept = true;
     for benchmark in &benchmarks {
         if args.names.is_empty() || args.names.iter().any(|name| name == benchmark.name()) {
-            let report = measure(benchmark.as_ref(), args.rounds, &machine)
-                .with_context(|| format!("benchmark {}", benchmark.name()))?;
+            let report =
+                measure(benchmark.as_ref(), args.rounds.unwrap_or_else(|| benchmark.rounds()), &machine)
+                    .with_context(|| format!("benchmark {}", benchmark.name()))?;
             print!("\n{report}");
             let file = report.write(&process::root().join("target/bench"))?;
             println!("  written to {file}");
@@ -211,11 +220,18 @@ mod tests {
     #[test]
     fn a_promise_about_a_figure_that_never_came_is_broken() {
         let case = r#"echo '{"name": "b", "value": 3, "unit": "MB"}'"#;
-        let limits = vec![("b", Limit::Value(3.0)), ("c", Limit::Value(1.0))];
+        let limits = vec![
+            ("b", Limit::Value(3.0)),
+            ("b", Limit::AtLeast(3.0)),
+            ("b", Limit::Each(3.0)),
+            ("c", Limit::Value(1.0)),
+        ];
         let mut shell = Shell { baseline: None, case, limits };
         assert!(!measure(&shell, 1, "").unwrap().kept());
         shell.limits.pop();
         assert!(measure(&shell, 1, "").unwrap().kept());
+        shell.limits.push(("b", Limit::AtLeast(3.5)));
+        assert!(!measure(&shell, 1, "").unwrap().kept());
     }
 
     #[test]

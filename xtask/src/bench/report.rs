@@ -53,6 +53,11 @@ impl Series {
             Limit::Ratio(most) => ("ratio", self.ratio()?.median, most),
             Limit::Difference(most) => ("difference", self.difference()?.median, most),
             Limit::Value(most) => ("median", spread(&self.values)?.median, most),
+            Limit::Each(most) => ("largest", spread(&self.values)?.max, most),
+            Limit::AtLeast(least) => {
+                let found = spread(&self.values)?.median;
+                return Some((format!("median {found:.3}, at least {least}"), found >= least));
+            }
         };
         Some((format!("{what} {found:.3}, at most {most}"), found <= most))
     }

@@ -8,16 +8,31 @@ use crate::process;
 /// The runner whose own USDT markers the truth tests compare with its JUnit report.
 const NEXTEST: [&str; 6] = ["cargo", "install", "--locked", "cargo-nextest", "--version", "0.9.143"];
 
+/// The second processor that the markers are checked for.
+const AARCH64: &str = "aarch64-unknown-linux-gnu";
+/// Debian's way to it: a compiler that builds the standard library from its source.
+const AARCH64_PACKAGES: [&str; 2] = ["rustc-web", "rust-web-src"];
+
 /// A program and the Debian package that has it.
 struct Tool {
     program: &'static str,
     package: &'static str,
     why: &'static str,
+    /// Without it nothing is run; without another, the tests that need it are skipped and say so.
+    must: bool,
 }
 
-const TOOLS: [Tool; 2] = [
-    Tool { program: "gcc", package: "gcc", why: "links test programs and compiles the C examples" },
-    Tool { program: "readelf", package: "binutils", why: "the oracle for the ELF reader" },
+const TOOLS: [Tool; 5] = [
+    Tool {
+        program: "gcc",
+        package: "gcc",
+        why: "links test programs and compiles the C examples",
+        must: true,
+    },
+    Tool { program: "readelf", package: "binutils", why: "the oracle for the ELF reader", must: true },
+    Tool { program: "objdump", package: "binutils", why: "reads the markers' machine code", must: false },
+    Tool { program: "g++", package: "g++", why: "compiles the C++ examples", must: false },
+    Tool { program: "mold", package: "mold", why: "a linker that the markers have to survive", must: false },
 ];
 
 /// Sees to it that the part's tools are there.
@@ -28,23 +43,63 @@ pub(crate) fn provide(part: Part) -> Result<()> {
     if matches!(part, Part::Lint | Part::Object) {
         return Ok(());
     }
-    let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| process::which(tool.program).is_none()).collect();
-    if !missing.is_empty() {
-        let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
-        if !(process::is_root() && process::which("apt-get").is_some()) {
-            let names: Vec<String> =
-                missing.iter().map(|tool| format!("{} ({})", tool.program, tool.why)).collect();
-            bail!("missing: {}; on Debian: apt-get install {}", names.join(", "), packages.join(" "));
-        }
-        println!("== installing {}", packages.join(" "));
-        process::success(&mut process::command(["apt-get", "update", "-qq"]))?;
-        let mut install = process::command(["apt-get", "install", "-y", "-qq", "--no-install-recommends"]);
-        process::success(install.args(packages).env("DEBIAN_FRONTEND", "noninteractive"))?;
-    }
+    programs()?;
     if process::which("cargo-nextest").is_none() {
         let mut install = process::command(NEXTEST);
         println!("== installing cargo-nextest: {}", process::shown(&install));
         process::success(&mut install)?;
     }
+    aarch64()
+}
+
+fn programs() -> Result<()> {
+    let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| process::which(tool.program).is_none()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
+    packages.dedup();
+    if apt_installs() {
+        return install(&packages);
+    }
+    let names: Vec<String> = missing.iter().map(|tool| format!("{} ({})", tool.program, tool.why)).collect();
+    let what = format!("missing: {}; on Debian: apt-get install {}", names.join(", "), packages.join(" "));
+    if missing.iter().any(|tool| tool.must) {
+        bail!(what);
+    }
+    println!("== {what}");
     Ok(())
+}
+
+/// The standard library for the second processor, or what it can be built from. Without both, the test that needs it
+/// says so.
+fn aarch64() -> Result<()> {
+    let installed = |list: &str| list.lines().any(|target| target == AARCH64);
+    if process::which("rustup").is_some() {
+        let list = process::output(&mut process::command(["rustup", "target", "list", "--installed"]))?;
+        if installed(&list) {
+            return Ok(());
+        }
+        let mut add = process::command(["rustup", "target", "add", AARCH64]);
+        println!("== installing the target {AARCH64}: {}", process::shown(&add));
+        if process::status(&mut add)?.success() {
+            return Ok(());
+        }
+    }
+    let source = std::path::Path::new("/usr/lib/rustlib/src/rust/library/std");
+    if apt_installs() && !source.exists() {
+        return install(&AARCH64_PACKAGES);
+    }
+    Ok(())
+}
+
+fn apt_installs() -> bool {
+    process::is_root() && process::which("apt-get").is_some()
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    println!("== installing {}", packages.join(" "));
+    process::success(&mut process::command(["apt-get", "update", "-qq"]))?;
+    let mut install = process::command(["apt-get", "install", "-y", "-qq", "--no-install-recommends"]);
+    process::success(install.args(packages).env("DEBIAN_FRONTEND", "noninteractive"))
 }

@@ -53,7 +53,7 @@ fn a_program_does_not_run_until_it_is_answered_for() {
     assert!(touched.exists());
     let stats = gate.shutdown();
     assert_eq!((stats.events, stats.held, stats.answered, stats.guaranteed()), (1, 1, 1, true), "{stats:?}");
-    assert!(stats.max_hold() >= Duration::from_millis(50));
+    assert!(stats.max_hold() > Duration::ZERO);
     assert_eq!(gate.filesystems(), 1);
     until_ended(gate.pid());
 }
@@ -120,7 +120,7 @@ fn the_deadline_lets_go_and_a_silent_agent_delays_only_once() {
     let stats = gate.shutdown();
     assert_eq!((stats.expired, stats.stalled, stats.held, stats.answered), (2, 1, 2, 0), "{stats:?}");
     assert!(!stats.guaranteed());
-    assert!(stats.max_hold() >= Duration::from_millis(50));
+    assert!(stats.max_hold() > Duration::ZERO);
 }
 
 #[test]

@@ -1,0 +1,77 @@
+//! A program that is watched as a test program is: fires sidecar's markers as its arguments say, one step each.
+//!
+//! | step | what it does |
+//! | --- | --- |
+//! | `pass ID`, `fail ID MESSAGE` | a test with that end |
+//! | `start ID` | a test that does not end |
+//! | `tests N` | N tests `many::0`, `many::1`, ... that pass |
+//! | `mixed N` | N tests `mixed::0`, ... of which every tenth fails |
+//! | `events N BYTES` | N events with so much data |
+//! | `beat N MS` | N tests that print a line each, MS milliseconds apart |
+//! | `sleep MS`, `say TEXT`, `exit N` | what they say |
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use sidecar_markers::{Status, event, test_end, test_start};
+
+fn main() -> Result<()> {
+    for step in std::env::args().skip(1) {
+        obey(&step).with_context(|| step.clone())?;
+    }
+    Ok(())
+}
+
+fn obey(step: &str) -> Result<()> {
+    let (verb, rest) = step.split_once(' ').unwrap_or((step, ""));
+    let number = |position: usize| -> Result<u64> {
+        Ok(rest.split_whitespace().nth(position).context("a number is missing")?.parse()?)
+    };
+    match verb {
+        "pass" => test(rest, Status::Passed, None),
+        "fail" => {
+            let (id, message) = rest.split_once(' ').context("a message is missing")?;
+            test(id, Status::Failed, Some(message));
+        }
+        "start" => test_start!(id = rest),
+        "tests" => (0..number(0)?).for_each(|i| test(&format!("many::{i}"), Status::Passed, None)),
+        "mixed" => {
+            for i in 0..number(0)? {
+                let status = if i % 10 == 0 { Status::Failed } else { Status::Passed };
+                test(&format!("mixed::{i}"), status, None);
+            }
+        }
+        "events" => {
+            let data = "x".repeat(usize::try_from(number(1)?)?);
+            for _ in 0..number(0)? {
+                event!("fired", data = &data);
+            }
+        }
+        "beat" => {
+            for i in 0..number(0)? {
+                say(&format!("beat {i}"))?;
+                test(&format!("beat::{i}"), Status::Passed, None);
+                std::thread::sleep(Duration::from_millis(number(1)?));
+            }
+        }
+        "sleep" => std::thread::sleep(Duration::from_millis(number(0)?)),
+        "say" => say(rest)?,
+        "exit" => std::process::exit(i32::try_from(number(0)?)?),
+        _ => bail!("it is not understood"),
+    }
+    Ok(())
+}
+
+/// Prints a line at once.
+fn say(line: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}
+
+fn test(id: &str, status: Status, message: Option<&str>) {
+    let started = Instant::now();
+    test_start!(id = id, suite = "target");
+    test_end!(id = id, status = status, duration = started.elapsed(), message = &message);
+}
