@@ -2,6 +2,8 @@
 
 mod answer;
 #[cfg(test)]
+mod compatibility;
+#[cfg(test)]
 mod tests;
 
 use std::io::{self, Write};

@@ -37,6 +37,20 @@ mod tests {
         assert_eq!(held, table, "run the test with UPDATE_DOCS=1, which writes the table");
     }
 
+    /// So is its list of keys that need a restart.
+    #[test]
+    fn the_document_names_the_keys_that_need_a_restart() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let fixed = KEYS.iter().filter(|key| !key.live()).map(|key| format!("`{}`", key.name));
+        let fixed: Vec<_> = fixed.collect();
+        let (_, rest) = text.split_once("refuses the reload by name:\n").unwrap();
+        let held: Vec<_> =
+            rest.split_once(". All other").unwrap().0.split([',', '\n']).map(str::trim).collect();
+        let held: Vec<_> = held.into_iter().filter(|name| !name.is_empty()).collect();
+        assert_eq!(held, fixed);
+    }
+
     /// The examples of the document are read without complaint.
     #[test]
     fn the_examples_of_the_document_load() {

@@ -1,0 +1,93 @@
+//! `sidecar check`, `sidecar config` and the exit status of `sidecar run`, by the built program.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn sidecar(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sidecar"));
+    command.args(args).env_clear();
+    command
+}
+
+fn told(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+fn name(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[test]
+fn the_printed_example_is_checked_and_found_right() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sidecar.yml");
+    let (code, example, said) = told(&sidecar(&["config", "default"]).output().unwrap());
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    std::fs::write(&path, example).unwrap();
+    let (code, out, said) = told(&sidecar(&["check", "--config", &name(&path)]).output().unwrap());
+    assert_eq!(code, Some(0), "{said}");
+    assert!(out.contains(&format!("{} can be used", name(&path))), "{out}");
+    let (code, schema, _) = told(&sidecar(&["config", "schema"]).output().unwrap());
+    assert_eq!(code, Some(0));
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+}
+
+#[test]
+fn check_and_run_end_with_78_and_say_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sidecar.yml");
+    let file = &name(&path);
+    for (text, reason) in [
+        ("sampling: {events: 7}\n", ":1: sampling.events: 7 is out of range: wants 0 to 1"),
+        (
+            "enabled: true\nresources: {max_qeue_size: 5}\n",
+            ":2: resources.max_qeue_size: unknown key; did you mean `max_queue_size`?",
+        ),
+        (
+            "probes: [{provider: a, marker: b, args: [statsu]}]\n",
+            ":1: probes[0].args[0].role: unknown word `statsu`",
+        ),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        for verb in ["check", "run"] {
+            let (code, out, said) =
+                told(&sidecar(&[verb, "--config", file, "--listen", "127.0.0.1:0"]).output().unwrap());
+            assert_eq!((code, out.as_str()), (Some(78), ""), "{verb}: {said}");
+            assert!(said.contains(&format!("sidecar: {file}{reason}")), "{verb}: {said}");
+        }
+    }
+}
+
+#[test]
+fn variables_that_can_not_be_used_end_it_too() {
+    for (value, reason) in [
+        (b"many".as_slice(), "wants a number from 0.1 to 100, not the text `many`"),
+        (b"5\xff", "its value is not UTF-8"),
+        (b"0", "0 is out of range: wants 0.1 to 100"),
+    ] {
+        for verb in ["check", "run"] {
+            let mut command = sidecar(&[verb]);
+            command.env("SIDECAR_CPU_BUDGET", OsString::from_vec(value.to_vec()));
+            let (code, _, said) = told(&command.output().unwrap());
+            assert_eq!(code, Some(78), "{verb}: {said}");
+            let place = "environment SIDECAR_CPU_BUDGET: resources.max_cpu_percent: ";
+            assert!(said.contains(&format!("{place}{reason}")), "{verb}: {said}");
+        }
+    }
+    let (code, _, said) = told(&sidecar(&["check"]).env("SIDECAR_CPU_BUGET", "5").output().unwrap());
+    assert_eq!(code, Some(0));
+    assert!(said.contains("SIDECAR_CPU_BUGET sets nothing; did you mean SIDECAR_CPU_BUDGET?"), "{said}");
+}
+
+#[test]
+fn an_answer_that_nobody_can_read_is_a_failure_and_no_panic() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = sidecar(&["check"]).stdout(full).output().unwrap();
+    let (code, _, said) = told(&output);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("No space left") && !said.contains("panicked"), "{said}");
+}
