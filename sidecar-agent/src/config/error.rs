@@ -148,6 +148,9 @@ pub enum Fault {
         /// The text from the dollar sign on.
         found: String,
     },
+    /// A default that holds a `${` of its own.
+    #[error("a default can't hold another ${{...}}; give each variable a default of its own")]
+    NestedDefault,
     /// A user's signal whose name is too like another key.
     #[error("is too like `{nearest}` to be a signal of its own; correct it, or choose another name")]
     NearMiss {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Fault;
+use super::scalar::shown;
 
 /// Longest text that a value may expand to, in bytes.
 const LONGEST: usize = 64 * 1024;
@@ -25,6 +26,7 @@ pub(super) fn expand(text: &str, env: &BTreeMap<String, String>) -> Result<Optio
         } else if let Some(inside) = rest.strip_prefix("${") {
             let (reference, after) = inside.split_once('}').ok_or_else(|| malformed(rest))?;
             let (name, default) = match reference.split_once(":-") {
+                Some((_, default)) if default.contains("${") => return Err(Fault::NestedDefault),
                 Some((name, default)) => (name, Some(default)),
                 None => (reference, None),
             };
@@ -60,7 +62,7 @@ fn is_name(name: &str) -> bool {
 }
 
 fn malformed(text: &str) -> Fault {
-    Fault::Expansion { found: text.chars().take(40).collect() }
+    Fault::Expansion { found: shown(text) }
 }
 
 #[cfg(test)]

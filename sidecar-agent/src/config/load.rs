@@ -298,3 +298,7 @@ fn unknown(key: &str, known: &[&'static str]) -> Fault {
 #[cfg(test)]
 #[path = "load_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "bad_input_tests.rs"]
+mod bad_input;

@@ -17,6 +17,10 @@ use super::scalar::Scalar;
 /// Most values and keys of a section, aliases expanded.
 const MOST_VALUES: u32 = 50_000;
 
+/// Most brackets of lists and mappings in a file. The time that libyaml takes grows with the square of their
+/// depth.
+const MOST_BRACKETS: usize = 20_000;
+
 /// What the errors say that are none.
 const HERE: &str = "here";
 
@@ -74,6 +78,7 @@ pub(super) enum Want<'a> {
 pub(super) fn parse(text: &str, want: Want<'_>) -> Result<Node, NotYaml> {
     // libyaml takes a lone byte order mark for a document.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    refuse(text)?;
     let reader = Reader { slot: RefCell::new(None), left: Cell::new(MOST_VALUES) };
     let value = ValueSeed { reader: &reader, want };
     reader.value(value.deserialize(serde_yaml::Deserializer::from_str(text))).map_err(|error| {
@@ -81,8 +86,33 @@ pub(super) fn parse(text: &str, want: Want<'_>) -> Result<Node, NotYaml> {
             line: u32::try_from(location.line()).unwrap_or(u32::MAX),
             column: u32::try_from(location.column()).unwrap_or(u32::MAX),
         });
-        NotYaml { at, what: error.to_string() }
+        let what = if is_tab(text, at) {
+            "a tab where only spaces may indent".to_owned()
+        } else {
+            error.to_string()
+        };
+        NotYaml { at, what }
     })
+}
+
+/// What libyaml would take too long for, take for the end of the file (NUL), or refuse without its line.
+fn refuse(text: &str) -> Result<(), NotYaml> {
+    let mut brackets = text.bytes().enumerate().filter(|(_, byte)| matches!(byte, b'[' | b'{'));
+    let bracket = brackets.nth(MOST_BRACKETS).map(|(at, _)| at);
+    let control = text.find(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}'));
+    let (at, what) = match (bracket, control) {
+        (Some(at), _) => (at, format!("more than {MOST_BRACKETS} opening brackets in the file")),
+        (None, Some(at)) => (at, "a control character".to_owned()),
+        (None, None) => return Ok(()),
+    };
+    let line = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+    Err(NotYaml { at: Mark { line: u32::try_from(line).unwrap_or(u32::MAX), column: 1 }, what })
+}
+
+fn is_tab(text: &str, at: Mark) -> bool {
+    let place = |number: u32| (number as usize).checked_sub(1);
+    let line = place(at.line).and_then(|line| text.lines().nth(line));
+    line.zip(place(at.column)).is_some_and(|(line, column)| line.chars().nth(column) == Some('\t'))
 }
 
 struct Reader {
