@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{adaptive, counting, forms, held, links, outcomes, sampling, strings, tree, wake};
+use crate::{adaptive, cost, counting, forms, held, links, outcomes, sampling, strings, tree, wake};
 
 /// A test's body.
 type Test = fn() -> Result<()>;
@@ -98,5 +98,7 @@ pub(crate) fn all() -> Vec<Case> {
         shared("a_lingering_reader_is_woken_at_the_watermark", wake::watermark),
         shared("a_million_hits_wake_a_lingering_reader_seldom", wake::storm),
         shared("no_record_waits_longer_than_the_timer", wake::no_record_waits),
+        shared("run_time_is_measured_in_windows_and_told_for_all_hits", cost::run_time),
+        shared("memory_of_maps_is_told_by_the_kernel", cost::memory),
     ]
 }

@@ -5,6 +5,7 @@
 
 mod adaptive;
 mod cases;
+mod cost;
 mod counting;
 mod forms;
 mod held;
