@@ -1,12 +1,13 @@
 //! The agent as a library. The pipeline's stages, each of which imports only stages before it:
 //!
 //! `config` -> `mapping` -> `elf` -> `spec` -> `bpf` -> `attach` -> `event` -> `aggregate` -> `sinks` ->
-//! `metrics` -> `health` -> `http` -> `gate` -> `exec`, `run` (which put them together).
+//! `metrics` -> `health` -> `control` -> `stream` -> `http` -> `gate` -> `exec`, `run` (which put them together).
 pub mod aggregate;
 pub mod attach;
 pub mod bpf;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod elf;
 pub mod event;
 pub mod exec;
@@ -19,3 +20,4 @@ pub mod observe;
 pub mod run;
 pub mod sinks;
 pub mod spec;
+pub mod stream;

@@ -35,6 +35,8 @@ pub(super) enum Field {
         power_of_two: bool,
     },
     Address(fn(&mut Config) -> &mut SocketAddr),
+    /// An absolute path; empty is none.
+    Path(fn(&mut Config) -> &mut String),
     Texts {
         place: fn(&mut Config) -> &mut Vec<String>,
         check: fn(&str) -> Result<(), String>,
@@ -54,6 +56,7 @@ impl Key {
             Field::Count { min, max, power_of_two: false, .. } => format!("{min} to {max}, whole"),
             Field::Count { min, max, power_of_two: true, .. } => format!("{min} to {max}, a power of two"),
             Field::Address(_) => "address:port".to_owned(),
+            Field::Path(_) => "absolute path, or empty".to_owned(),
             Field::Texts { what, .. } => format!("list of {what}"),
             Field::Probes | Field::Sinks => "list, see below".to_owned(),
         }
@@ -68,6 +71,8 @@ impl Key {
             Field::Number { place, .. } => place(&mut config).to_string(),
             Field::Count { place, .. } => place(&mut config).to_string(),
             Field::Address(place) => place(&mut config).to_string(),
+            Field::Path(place) if place(&mut config).is_empty() => "(none)".to_owned(),
+            Field::Path(place) => place(&mut config).clone(),
             Field::Texts { place, .. } => format!("[{}]", place(&mut config).join(", ")),
             Field::Probes => {
                 let names = config.probes.iter().map(|probe| format!("{}:{}", probe.provider, probe.marker));
@@ -100,6 +105,14 @@ impl Key {
                     found: super::scalar::shown(&text),
                     problem: "is no address with a port, as in 127.0.0.1:9808 or [::1]:9808".to_owned(),
                 })?;
+            }
+            Field::Path(place) => {
+                let text = if *scalar == Scalar::Null { String::new() } else { scalar.text()? };
+                if !text.is_empty() && !text.starts_with('/') {
+                    let problem = "is no absolute path".to_owned();
+                    return Err(Fault::Text { found: super::scalar::shown(&text), problem });
+                }
+                *place(config) = text;
             }
             Field::Texts { .. } | Field::Probes | Field::Sinks => {
                 return Err(Fault::Type { wants: format!("a {}", self.range()), found: scalar.describe() });
@@ -334,4 +347,29 @@ pub static KEYS: &[Key] = &[
     key("sinks", "Where `sidecar run` writes its events.", Field::Sinks),
     key("http.enabled", "Health and metrics over HTTP.", Field::Switch(|c| &mut c.http.enabled)),
     key("http.listen", "Where the HTTP server listens.", Field::Address(|c| &mut c.http.listen)),
+    key(
+        "http.socket",
+        "Unix socket of the control API, for root alone. Without the default one the agent goes on.",
+        Field::Path(|c| &mut c.http.socket),
+    ),
+    key(
+        "http.web_config",
+        "TLS, users and headers of the address, in the format of the Prometheus exporters.",
+        Field::Path(|c| &mut c.http.web_config),
+    ),
+    key(
+        "http.max_connections",
+        "Connections served at once, by the address and by the socket each.",
+        count(|c| &mut c.http.max_connections, 4, 4096),
+    ),
+    key(
+        "http.max_streams",
+        "Clients that read the stream of events at a time.",
+        count(|c| &mut c.http.max_streams, 1, 256),
+    ),
+    key(
+        "security.token_file",
+        "File with the token that the API asks for over the address.",
+        Field::Path(|c| &mut c.security.token_file),
+    ),
 ];

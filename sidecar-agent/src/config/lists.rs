@@ -84,7 +84,11 @@ impl Loader<'_> {
                 let sinks = items.iter().enumerate().map(|(i, item)| self.sink(&format!("sinks[{i}]"), item));
                 self.config.sinks = sinks.collect::<Result<_, _>>()?;
             }
-            Field::Switch(_) | Field::Number { .. } | Field::Count { .. } | Field::Address(_) => {}
+            Field::Switch(_)
+            | Field::Number { .. }
+            | Field::Count { .. }
+            | Field::Address(_)
+            | Field::Path(_) => {}
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 mod agent;
 mod descriptors;
 mod fan_out;
+mod serving;
 mod source;
 
 use std::{collections::BTreeMap, io, path::PathBuf};
@@ -13,7 +14,7 @@ use std::{collections::BTreeMap, io, path::PathBuf};
 use crate::{
     cli::RunArgs,
     config::{self, Config, ConfigError, Override, Sources},
-    http::HttpError,
+    http::{HttpError, SecurityError, SocketError},
     metrics::MetricsError,
     sinks::SinkError,
 };
@@ -30,6 +31,12 @@ pub enum RunError {
     /// The address can't be listened on.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// The Unix socket can't be had.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The server can't be protected as configured.
+    #[error(transparent)]
+    Security(#[from] SecurityError),
     /// The metrics can't be registered.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
