@@ -6,6 +6,7 @@ pub mod aggregate;
 pub mod attach;
 pub mod bpf;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod control;
 pub mod elf;

@@ -6,6 +6,7 @@ use clap::Parser;
 use sidecar_agent::{
     bpf::Tree,
     cli::{Cli, LogLevel, Verb},
+    client,
     exec::{self, signals::Signals},
     gate::{self, Ancestry, ProcessOptions},
     run,
@@ -41,6 +42,9 @@ fn main() -> ExitCode {
             log.init();
             answer(run::run(&args, object).map_err(anyhow::Error::from))
         }
+        Verb::Health(args) => client::health(&args),
+        Verb::Status(args) => client::status(&args),
+        Verb::Tail(args) => client::tail(&args),
     }
 }
 

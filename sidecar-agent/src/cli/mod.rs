@@ -1,11 +1,13 @@
 //! The command line: verbs, flags, and their help. Nothing here does anything; `main` dispatches.
 
+mod client;
 mod exec;
 mod gate_process;
 mod run;
 #[cfg(test)]
 mod tests;
 
+pub use client::{AgentArgs, HealthArgs, StatusArgs, TailArgs};
 pub use exec::ExecArgs;
 pub use gate_process::GateProcessArgs;
 pub use run::RunArgs;
@@ -37,6 +39,7 @@ Examples:
   sidecar exec -- cargo test                          watch one test run, then sum it up
   sidecar exec --report r.jsonl -- cargo nextest run  the same, and keep every event
   sidecar run --config sidecar.yml                    watch this node until stopped
+  sidecar tail --status failed                        show failures as that agent sees them
 
 Watching needs root (or CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN). Without it, `exec` runs its command all the same.
 `sidecar VERB --help` tells more of each verb."
@@ -59,6 +62,15 @@ pub enum Verb {
     /// Watch this node until SIGTERM or SIGINT.
     #[command(long_about = run::LONG_ABOUT)]
     Run(RunArgs),
+    /// Ask a running agent how it is.
+    #[command(long_about = client::HEALTH_ABOUT)]
+    Health(HealthArgs),
+    /// Show what a running agent does.
+    #[command(long_about = client::STATUS_ABOUT)]
+    Status(StatusArgs),
+    /// Show the events of a running agent as they come.
+    #[command(long_about = client::TAIL_ABOUT)]
+    Tail(TailArgs),
     /// Hold programs until they are watched; started by `exec` itself.
     #[command(hide = true)]
     GateProcess(GateProcessArgs),
@@ -105,7 +117,9 @@ impl Cli {
     #[must_use]
     pub fn log_level(&self) -> LogLevel {
         self.global.log_level.unwrap_or(match self.verb {
-            Verb::Exec(_) | Verb::GateProcess(_) => LogLevel::Warn,
+            Verb::Exec(_) | Verb::GateProcess(_) | Verb::Health(_) | Verb::Status(_) | Verb::Tail(_) => {
+                LogLevel::Warn
+            }
             Verb::Run(_) => LogLevel::Info,
         })
     }

@@ -21,7 +21,7 @@ fn exec(args: &[&str]) -> ExecArgs {
     let args = ["sidecar", "exec"].iter().chain(args);
     match Cli::try_parse_from(args).unwrap().verb {
         Verb::Exec(args) => args,
-        verb @ (Verb::Run(_) | Verb::GateProcess(_)) => panic!("{verb:?}"),
+        verb => panic!("{verb:?}"),
     }
 }
 
@@ -42,6 +42,13 @@ fn help_of_exec() {
 #[test]
 fn help_of_run() {
     insta::assert_snapshot!(help(Some("run")));
+}
+
+#[test]
+fn help_of_the_verbs_that_ask_an_agent() {
+    for verb in ["health", "status", "tail"] {
+        insta::assert_snapshot!(format!("help_of_{verb}"), help(Some(verb)));
+    }
 }
 
 #[test]
