@@ -1,14 +1,16 @@
 //! The agent as a library. The pipeline's stages, each of which imports only stages before it:
 //!
 //! `config` -> `mapping` -> `elf` -> `spec` -> `bpf` -> `profiler` -> `attach` -> `event` -> `aggregate` ->
-//! `sampling` -> `governor` -> `sinks` -> `handlers` -> `metrics` -> `health` -> `http` -> `gate` -> `cli` ->
-//! `check` -> `observe` -> `exec`, `run` (which put them together).
+//! `sampling` -> `governor` -> `sinks` -> `handlers` -> `metrics` -> `health` -> `control` -> `stream` -> `http` ->
+//! `gate` -> `cli` -> `check` -> `client` -> `observe` -> `exec`, `runtime`, `run` (which put them together).
 pub mod aggregate;
 pub mod attach;
 pub mod bpf;
 pub mod check;
 pub mod cli;
+pub mod client;
 pub mod config;
+pub mod control;
 pub mod elf;
 pub mod event;
 pub mod exec;
@@ -25,3 +27,4 @@ pub mod run;
 pub mod sampling;
 pub mod sinks;
 pub mod spec;
+pub mod stream;

@@ -7,6 +7,7 @@ use sidecar_agent::{
     bpf::Tree,
     check,
     cli::{Cli, LogLevel, Verb},
+    client,
     exec::{self, signals::Signals},
     gate::{self, Ancestry, ProcessOptions},
     run,
@@ -56,6 +57,9 @@ fn main() -> ExitCode {
         Verb::Config(args) => {
             answer(check::print(&args, &mut std::io::stdout()).map_err(anyhow::Error::from))
         }
+        Verb::Health(args) => client::health(&args),
+        Verb::Status(args) => client::status(&args),
+        Verb::Tail(args) => client::tail(&args),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::mapping::EventKind;
 pub use render::{Cost, Style};
 pub use retries::{MOST_DETAILS, MOST_FAILED};
 pub use slowest::SLOWEST;
+pub(crate) use text::safe;
 
 use retries::Retries;
 use slowest::Slowest;

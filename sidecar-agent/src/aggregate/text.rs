@@ -17,7 +17,7 @@ pub(super) fn name(event: &Event) -> String {
 
 /// The text with a replacement for every character that a terminal may act upon: controls, and the marks that
 /// turn the direction of text. A tab is a blank.
-pub(super) fn safe(text: &str) -> String {
+pub(crate) fn safe(text: &str) -> String {
     let plain = |c: char| match c {
         '\t' => ' ',
         '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',

@@ -1,6 +1,7 @@
 //! The command line: verbs, flags, and their help. Nothing here does anything; `main` dispatches.
 
 mod check;
+mod client;
 mod exec;
 mod gate_process;
 mod run;
@@ -8,6 +9,7 @@ mod run;
 mod tests;
 
 pub use check::{CheckArgs, ConfigArgs, Format, Printed};
+pub use client::{AgentArgs, HealthArgs, StatusArgs, TailArgs};
 pub use exec::ExecArgs;
 pub use gate_process::GateProcessArgs;
 pub use run::RunArgs;
@@ -40,6 +42,7 @@ Examples:
   sidecar exec --report r.jsonl -- cargo nextest run  the same, and keep every event
   sidecar run --config sidecar.yml                    watch this node until stopped
   sidecar check --config sidecar.yml                  is it right, and what would be in force?
+  sidecar tail --status failed                        show failures as that agent sees them
 
 Watching needs root (or CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN). Without it, `exec` runs its command all the same.
 `sidecar VERB --help` tells more of each verb."
@@ -68,6 +71,15 @@ pub enum Verb {
     /// Print an example of a configuration, or its JSON schema.
     #[command(long_about = check::CONFIG_LONG_ABOUT)]
     Config(ConfigArgs),
+    /// Ask a running agent how it is.
+    #[command(long_about = client::HEALTH_ABOUT)]
+    Health(HealthArgs),
+    /// Show what a running agent does.
+    #[command(long_about = client::STATUS_ABOUT)]
+    Status(StatusArgs),
+    /// Show the events of a running agent as they come.
+    #[command(long_about = client::TAIL_ABOUT)]
+    Tail(TailArgs),
     /// Hold programs until they are watched; started by `exec` itself.
     #[command(hide = true)]
     GateProcess(GateProcessArgs),
@@ -114,7 +126,13 @@ impl Cli {
     #[must_use]
     pub fn log_level(&self) -> LogLevel {
         self.global.log_level.unwrap_or(match self.verb {
-            Verb::Exec(_) | Verb::GateProcess(_) | Verb::Check(_) | Verb::Config(_) => LogLevel::Warn,
+            Verb::Exec(_)
+            | Verb::GateProcess(_)
+            | Verb::Check(_)
+            | Verb::Config(_)
+            | Verb::Health(_)
+            | Verb::Status(_)
+            | Verb::Tail(_) => LogLevel::Warn,
             Verb::Run(_) => LogLevel::Info,
         })
     }

@@ -19,6 +19,9 @@ Served over HTTP:
   GET /health   the state of each part, as JSON; 503 if sidecar can't do its work
   GET /livez    200 while sidecar runs
   GET /readyz   200 while sidecar can do its work
+  GET /         the list of all, with the control API
+
+'sidecar health', 'sidecar status' and 'sidecar tail' ask it.
 
 Exit status:
   0    stopped by SIGTERM or SIGINT

@@ -21,9 +21,7 @@ fn exec(args: &[&str]) -> ExecArgs {
     let args = ["sidecar", "exec"].iter().chain(args);
     match Cli::try_parse_from(args).unwrap().verb {
         Verb::Exec(args) => args,
-        verb @ (Verb::Run(_) | Verb::GateProcess(_) | Verb::Check(_) | Verb::Config(_)) => {
-            panic!("{verb:?}")
-        }
+        verb => panic!("{verb:?}"),
     }
 }
 
@@ -54,6 +52,13 @@ fn help_of_check() {
 #[test]
 fn help_of_config() {
     insta::assert_snapshot!(help(Some("config")));
+}
+
+#[test]
+fn help_of_the_verbs_that_ask_an_agent() {
+    for verb in ["health", "status", "tail"] {
+        insta::assert_snapshot!(format!("help_of_{verb}"), help(Some(verb)));
+    }
 }
 
 #[test]

@@ -83,9 +83,12 @@ fn one(out: &mut String, key: &Key, name: &str, indent: &str) {
     }
     let value = match &key.field {
         Field::Switch(_) | Field::Number { .. } | Field::Count { .. } => key.value(&defaults),
-        Field::Address(_) | Field::Texts { .. } | Field::Probes | Field::Sinks | Field::Handlers => {
-            flow(&key.json(&defaults))
-        }
+        Field::Address(_)
+        | Field::Path(_)
+        | Field::Texts { .. }
+        | Field::Probes
+        | Field::Sinks
+        | Field::Handlers => flow(&key.json(&defaults)),
     };
     out.push_str(&format!("{indent}{name}: {value}\n"));
 }

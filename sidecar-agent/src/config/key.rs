@@ -37,6 +37,8 @@ pub(super) enum Field {
         power_of_two: bool,
     },
     Address(fn(&mut Config) -> &mut SocketAddr),
+    /// An absolute path; empty is none.
+    Path(fn(&mut Config) -> &mut String),
     Texts {
         place: fn(&mut Config) -> &mut Vec<String>,
         check: fn(&str) -> Result<(), String>,
@@ -57,6 +59,7 @@ impl Key {
             Field::Count { min, max, power_of_two: false, .. } => format!("{min} to {max}, whole"),
             Field::Count { min, max, power_of_two: true, .. } => format!("{min} to {max}, a power of two"),
             Field::Address(_) => "address:port".to_owned(),
+            Field::Path(_) => "absolute path, or empty".to_owned(),
             Field::Texts { what, .. } => format!("list of {what}"),
             Field::Probes | Field::Sinks | Field::Handlers => "list, see below".to_owned(),
         }
@@ -71,6 +74,8 @@ impl Key {
             Field::Number { place, .. } => place(&mut config).to_string(),
             Field::Count { place, .. } => place(&mut config).to_string(),
             Field::Address(place) => place(&mut config).to_string(),
+            Field::Path(place) if place(&mut config).is_empty() => "(none)".to_owned(),
+            Field::Path(place) => place(&mut config).clone(),
             Field::Texts { place, .. } => format!("[{}]", place(&mut config).join(", ")),
             Field::Probes => {
                 let names = config.probes.iter().map(|probe| format!("{}:{}", probe.provider, probe.marker));
@@ -98,6 +103,7 @@ impl Key {
             Field::Number { place, .. } => json!(*place(&mut config)),
             Field::Count { place, .. } => json!(*place(&mut config)),
             Field::Address(place) => json!(place(&mut config).to_string()),
+            Field::Path(place) => json!(*place(&mut config)),
             Field::Texts { place, .. } => json!(*place(&mut config)),
             Field::Probes => config.probes.iter().map(ProbeConfig::json).collect(),
             Field::Sinks => config.sinks.iter().map(Sink::json).collect(),
@@ -112,6 +118,7 @@ impl Key {
             | Field::Number { .. }
             | Field::Count { .. }
             | Field::Address(_)
+            | Field::Path(_)
             | Field::Texts { .. }
             | Field::Probes => self.json(a) == self.json(b),
             Field::Sinks => a.sinks == b.sinks,
@@ -143,6 +150,14 @@ impl Key {
                     found: super::scalar::shown(&text),
                     problem: "is no address with a port, as in 127.0.0.1:9808 or [::1]:9808".to_owned(),
                 })?;
+            }
+            Field::Path(place) => {
+                let text = if *scalar == Scalar::Null { String::new() } else { scalar.text()? };
+                if !text.is_empty() && !text.starts_with('/') {
+                    let problem = "is no absolute path".to_owned();
+                    return Err(Fault::Text { found: super::scalar::shown(&text), problem });
+                }
+                *place(config) = text;
             }
             Field::Texts { .. } | Field::Probes | Field::Sinks | Field::Handlers => {
                 return Err(Fault::Type { wants: format!("a {}", self.range()), found: scalar.describe() });

@@ -274,4 +274,44 @@ pub static KEYS: &[Key] = &[
         "the address is bound once, when the agent starts",
         key("http.listen", "Where the HTTP server listens.", Field::Address(|c| &mut c.http.listen)),
     ),
+    fixed(
+        "the socket is made once, when the agent starts",
+        key(
+            "http.socket",
+            "Unix socket of the control API, for root alone. Without the default one the agent goes on.",
+            Field::Path(|c| &mut c.http.socket),
+        ),
+    ),
+    fixed(
+        "the server is started once; the file itself is read again when it changes",
+        key(
+            "http.web_config",
+            "TLS, users and headers of the address, in the format of the Prometheus exporters.",
+            Field::Path(|c| &mut c.http.web_config),
+        ),
+    ),
+    fixed(
+        "the server is started once, with the agent",
+        key(
+            "http.max_connections",
+            "Connections served at once, by the address and by the socket each.",
+            count(|c| &mut c.http.max_connections, 4, 4096),
+        ),
+    ),
+    fixed(
+        "the server is started once, with the agent",
+        key(
+            "http.max_streams",
+            "Clients that read the stream of events at a time.",
+            count(|c| &mut c.http.max_streams, 1, 256),
+        ),
+    ),
+    fixed(
+        "the server is started once; the file itself is read again when it changes",
+        key(
+            "security.token_file",
+            "File with the token that the API asks for over the address.",
+            Field::Path(|c| &mut c.security.token_file),
+        ),
+    ),
 ];

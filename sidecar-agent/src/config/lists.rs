@@ -86,7 +86,11 @@ impl Loader<'_> {
                 self.config.sinks = sinks.collect::<Result<_, _>>()?;
             }
             Field::Handlers => self.config.handlers = self.handlers(items)?,
-            Field::Switch(_) | Field::Number { .. } | Field::Count { .. } | Field::Address(_) => {}
+            Field::Switch(_)
+            | Field::Number { .. }
+            | Field::Count { .. }
+            | Field::Address(_)
+            | Field::Path(_) => {}
         }
         Ok(())
     }

@@ -81,6 +81,8 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// What was set and is probably a slip, for people.
     hints: Vec<String>,
+    /// What the API asks for.
+    pub security: Security,
     /// Where the values that are not defaults came from, by dotted key.
     sources: BTreeMap<String, Source>,
 }
@@ -184,6 +186,14 @@ pub struct Http {
     pub enabled: bool,
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Path of the Unix socket; empty is none.
+    pub socket: String,
+    /// Path of the web configuration file; empty is none.
+    pub web_config: String,
+    /// Connections served at once, by each listener.
+    pub max_connections: u64,
+    /// Clients that read the stream of events at a time.
+    pub max_streams: u64,
 }
 
 /// `reload`.
@@ -199,6 +209,15 @@ pub struct Shutdown {
     /// Seconds that what waits has to be written.
     pub grace_sec: f64,
 }
+/// `security`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Security {
+    /// Path of the file with the API's token; empty is none.
+    pub token_file: String,
+}
+
+/// Where the control API's Unix socket is unless configured.
+pub const DEFAULT_SOCKET: &str = "/run/sidecar/sidecar.sock";
 
 impl Default for Config {
     fn default() -> Self {
@@ -241,10 +260,18 @@ impl Default for Config {
             },
             sinks: vec![Sink::Jsonl { path: "-".to_owned() }],
             handlers: Vec::new(),
-            http: Http { enabled: true, listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9808)) },
             reload: Reload { watch: true },
             shutdown: Shutdown { grace_sec: 5.0 },
             hints: Vec::new(),
+            http: Http {
+                enabled: true,
+                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9808)),
+                socket: DEFAULT_SOCKET.to_owned(),
+                web_config: String::new(),
+                max_connections: 64,
+                max_streams: 16,
+            },
+            security: Security { token_file: String::new() },
             sources: BTreeMap::new(),
         }
     }

@@ -92,6 +92,7 @@ fn key_schema(key: &Key) -> Value {
             or_variable(json!({ "enum": powers.collect::<Vec<_>>() }))
         }
         Field::Address(_) => or_variable(json!({ "type": "string", "pattern": ":[0-9]{1,5}$" })),
+        Field::Path(_) => or_variable(json!({ "type": ["string", "null"], "pattern": "^(/.*)?$" })),
         Field::Texts { .. } => list(json!({ "$ref": "#/$defs/text" })),
         Field::Probes | Field::Sinks | Field::Handlers => {
             key.field.shape().map_or(Value::Bool(true), |shape| list(items(shape)))
@@ -113,6 +114,7 @@ fn key_schema(key: &Key) -> Value {
         Field::Switch(_)
         | Field::Count { .. }
         | Field::Address(_)
+        | Field::Path(_)
         | Field::Texts { .. }
         | Field::Probes
         | Field::Sinks

@@ -68,6 +68,7 @@ impl Field {
             | Self::Number { .. }
             | Self::Count { .. }
             | Self::Address(_)
+            | Self::Path(_)
             | Self::Texts { .. } => None,
         }
     }

@@ -1,20 +1,43 @@
-//! The read-only HTTP server: `/metrics`, `/health`, `/livez`, `/readyz`. It runs on a thread and a runtime
-//! of its own, so it answers while everything else is stalled, and its limits hold whoever connects.
+//! The control API, health and metrics over HTTP. It runs on a thread and a runtime of its own, so it answers while
+//! everything else is stalled, and its limits hold whoever connects.
+//!
+//! Two listeners share the routes: a Unix socket for root, where everything is allowed, and TCP, where what is allowed
+//! depends on who asks (`access`). `endpoints` is the list of all that is answered.
 
+mod access;
+mod api;
+mod connection;
+mod endpoints;
+mod guard;
+mod limits;
+mod password;
+mod patience;
+mod reply;
+mod router;
 mod routes;
-mod scrape;
 mod server;
+mod sse;
+mod token;
+mod turn;
+mod unix;
+mod web_config;
 
 use std::fmt::Display;
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-pub use scrape::SCRAPE_TIMEOUT;
-pub use server::{Handle, Limits, serve, spawn, spawn_with};
+pub use guard::{Guard, SecurityError, SecurityFiles};
+pub use limits::Limits;
+pub use server::{Handle, Listeners, spawn};
+pub use unix::{Socket, SocketError};
+pub use web_config::WebConfigError;
 
+use crate::control::Control;
 use crate::health::Health;
 use crate::metrics::Metrics;
+use crate::stream::Hub;
+use turn::Turn;
 
 /// Why there is no HTTP server.
 #[derive(Debug, thiserror::Error)]
@@ -41,15 +64,45 @@ pub enum HttpError {
 #[derive(Clone)]
 pub struct State {
     health: Arc<Health>,
-    scrapes: Arc<scrape::Scrapes>,
+    metrics: Arc<Metrics>,
+    control: Arc<OnceLock<Arc<dyn Control>>>,
+    events: Arc<Hub>,
+    scrape: Turn,
+    reading: Turn,
+    changing: Turn,
+    refreshing: Turn,
 }
 
 impl State {
-    /// Answers from `health` and `metrics`.
+    /// Answers from `health` and `metrics`, and streams what is published in `events`. The API says that the agent
+    /// has not started until [`State::set_control`].
     #[must_use]
-    pub fn new(health: Arc<Health>, metrics: Metrics) -> Self {
-        Self { health, scrapes: Arc::new(scrape::Scrapes::new(metrics)) }
+    pub fn new(health: Arc<Health>, metrics: Metrics, events: Arc<Hub>) -> Self {
+        Self {
+            health,
+            metrics: Arc::new(metrics),
+            control: Arc::default(),
+            events,
+            scrape: Turn::new(),
+            reading: Turn::new(),
+            changing: Turn::new(),
+            refreshing: Turn::new(),
+        }
     }
+
+    /// Gives the API the running agent, once; also while the server runs.
+    pub fn set_control(&self, control: Arc<dyn Control>) {
+        // The first one stays: there is one agent in a process.
+        let _ = self.control.set(control);
+    }
+}
+
+/// What answers a request.
+#[derive(Clone)]
+struct Served {
+    state: State,
+    guard: Arc<Guard>,
+    limits: Limits,
 }
 
 /// Listens on `address` (with `SO_REUSEADDR`, which the standard library sets, so that a restart finds the

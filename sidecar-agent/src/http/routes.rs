@@ -1,45 +1,25 @@
-//! What each path answers, as plain data: no HTTP library here.
+//! What the paths beside the API answer: the index, health, readiness, metrics.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
 use super::State;
-use crate::health::{Level, Report};
+use super::endpoints::ROUTES;
+use super::reply::{Reply, TEXT, echo, problem};
+use crate::health::Level;
 use crate::metrics::CONTENT_TYPE;
-
-const TEXT: &str = "text/plain; charset=utf-8";
-const JSON: &str = "application/json";
-
-/// Longest piece of a request that an answer repeats, in characters.
-const ECHO: usize = 100;
-
-/// What is there.
-const PATHS: &[(&str, &str)] = &[
-    ("/metrics", "Prometheus metrics"),
-    ("/health", "state of every component, as JSON; 503 when unhealthy"),
-    ("/livez", "200 while the agent lives"),
-    ("/readyz", "200 once the start-up is complete, else 503; ?verbose lists its steps"),
-];
-
-/// A status, a content type, a body.
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) content_type: &'static str,
-    pub(super) body: String,
-}
 
 pub(super) fn index() -> Reply {
     let mut body = concat!("sidecar ", env!("CARGO_PKG_VERSION"), "\n\n").to_owned();
-    for (path, what) in PATHS {
-        line(&mut body, format_args!("GET {path:<9} {what}"));
+    for route in ROUTES {
+        line(&mut body, format_args!("{:<6} {:<32} {}", route.method, route.path, route.what));
     }
-    Reply { status: 200, content_type: TEXT, body }
+    Reply::text(200, TEXT, body)
 }
 
 pub(super) fn livez() -> Reply {
-    Reply { status: 200, content_type: TEXT, body: "ok\n".to_owned() }
+    Reply::text(200, TEXT, "ok\n")
 }
 
 pub(super) fn readyz(state: &State, query: Option<&str>) -> Reply {
@@ -54,7 +34,7 @@ pub(super) fn readyz(state: &State, query: Option<&str>) -> Reply {
         }
     }
     body.push_str(if readiness.ready { "ok\n" } else { "not ready\n" });
-    Reply { status: if readiness.ready { 200 } else { 503 }, content_type: TEXT, body }
+    Reply::text(if readiness.ready { 200 } else { 503 }, TEXT, body)
 }
 
 pub(super) fn health(state: &State, now: Instant) -> Reply {
@@ -63,17 +43,17 @@ pub(super) fn health(state: &State, now: Instant) -> Reply {
         Level::Healthy | Level::Degraded => 200,
         Level::Unhealthy => 503,
     };
-    match encode(&report) {
-        Ok(body) => Reply { status, content_type: JSON, body },
-        Err(error) => problem(500, &format!("can't encode the state: {error}"), "this is a fault; report it"),
-    }
+    Reply::json(status, &report)
 }
 
 pub(super) async fn metrics(state: &State, timeout: Duration) -> Reply {
-    match state.scrapes.text(timeout).await {
-        Ok(body) => Reply { status: 200, content_type: CONTENT_TYPE, body },
-        Err(why) => problem(503, &why, "/livez and /health answer all the while"),
-    }
+    let metrics = Arc::clone(&state.metrics);
+    let why = match state.scrape.call(timeout, move || metrics.encode()).await {
+        Ok(Ok(body)) => return Reply::text(200, CONTENT_TYPE, body),
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => format!("the agent's counters could not be read: {error}; see /health"),
+    };
+    problem(503, &why, "/livez and /health answer all the while")
 }
 
 pub(super) fn not_found(path: &str) -> Reply {
@@ -81,24 +61,8 @@ pub(super) fn not_found(path: &str) -> Reply {
 }
 
 pub(super) fn method_not_allowed(method: &str, path: &str) -> Reply {
-    problem(
-        405,
-        &format!("{} is not for {}", echo(method), echo(path)),
-        "use GET or HEAD; nothing here can be changed",
-    )
-}
-
-fn encode(report: &Report) -> serde_json::Result<String> {
-    serde_json::to_string(report).map(|json| json + "\n")
-}
-
-fn problem(status: u16, error: &str, hint: &str) -> Reply {
-    let body = json!({"error": error, "hint": hint}).to_string() + "\n";
-    Reply { status, content_type: JSON, body }
-}
-
-fn echo(piece: &str) -> String {
-    piece.chars().take(ECHO).collect()
+    let hint = "the header `allow` names the methods; GET / lists what is there";
+    problem(405, &format!("{} is not for {}", echo(method), echo(path)), hint)
 }
 
 fn line(body: &mut String, text: std::fmt::Arguments<'_>) {

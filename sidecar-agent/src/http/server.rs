@@ -1,77 +1,50 @@
-//! Connections and their limits: the only file that names axum and hyper, and the one that starts their tasks.
-//!
-//! Each connection serves one request and is closed: nothing can sit idle, and a connection to the loopback
-//! costs a scraper less than 0.1 ms. A client has `header_timeout` to send its request's head and
-//! `connection_timeout` for everything; when `connections` are open, further ones wait in the kernel's
-//! backlog. No handler reads a request's body.
+//! The server's thread and runtime, and its listeners. The one file here that starts tasks; they are joined here too.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use axum::Router;
-use axum::extract::State as Extract;
-use axum::http::{Method, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, oneshot};
-use tokio::task::JoinSet;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::{JoinError, JoinSet};
 
-use super::routes::{self, Reply};
-use super::scrape::SCRAPE_TIMEOUT;
-use super::{HttpError, State};
+use super::guard::Guard;
+use super::limits::Limits;
+use super::router::{Router, router};
+use super::{HttpError, Served, Socket, State, connection};
 
-/// What a client may use.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Connections served at once.
-    pub connections: usize,
-    /// Time for a request's head to arrive.
-    pub header_timeout: Duration,
-    /// Time from the start of a connection to its end.
-    pub connection_timeout: Duration,
-    /// Time that `/metrics` waits for the agent's counters.
-    pub scrape_timeout: Duration,
-    /// Bytes of a request's head; hyper asks for 8 KiB at least.
-    pub head_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 64,
-            header_timeout: Duration::from_secs(5),
-            connection_timeout: Duration::from_secs(15),
-            scrape_timeout: SCRAPE_TIMEOUT,
-            head_bytes: 16 * 1024,
-        }
-    }
-}
-
-/// Most headers of a request.
-const MAX_HEADERS: usize = 64;
 /// Time that open connections have when the server is told to end.
 const GRACE: Duration = Duration::from_secs(1);
 /// Pause after a failed accept (no descriptors left, say).
 const PAUSE: Duration = Duration::from_millis(100);
+/// How often the files of the protection are looked at.
+const REFRESH: Duration = Duration::from_secs(1);
+/// Threads for calls that may block: a scrape, a reading and a writing call, a password, the files of the protection.
+const BLOCKING: usize = 5;
+
+/// Where a server listens, and how it is protected.
+pub struct Listeners {
+    /// TCP, from [`super::bind`].
+    pub tcp: Option<std::net::TcpListener>,
+    /// The Unix socket.
+    pub unix: Option<Socket>,
+    /// What protects TCP.
+    pub guard: Arc<Guard>,
+}
 
 /// A server on its own thread.
 pub struct Handle {
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     thread: JoinHandle<Result<(), HttpError>>,
 }
 
 impl Handle {
-    /// The address that it listens on.
+    /// The TCP address that it listens on, if it does.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
@@ -97,25 +70,18 @@ impl Handle {
 ///
 /// # Errors
 /// The thread or its runtime can't be started.
-pub fn spawn(listener: std::net::TcpListener, state: State) -> Result<Handle, HttpError> {
-    spawn_with(listener, state, Limits::default())
-}
-
-/// [`spawn`] with other limits.
-///
-/// # Errors
-/// As [`spawn`].
-pub fn spawn_with(
-    listener: std::net::TcpListener,
-    state: State,
-    limits: Limits,
-) -> Result<Handle, HttpError> {
-    let address = listener.local_addr().map_err(HttpError::Start)?;
+pub fn spawn(listeners: Listeners, state: State, limits: Limits) -> Result<Handle, HttpError> {
+    let address = listeners
+        .tcp
+        .as_ref()
+        .map(std::net::TcpListener::local_addr)
+        .transpose()
+        .map_err(HttpError::Start)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
-        .max_blocking_threads(1)
-        .thread_name("sidecar-scrape")
+        .max_blocking_threads(BLOCKING)
+        .thread_name("sidecar-call")
         .build()
         .map_err(HttpError::Start)?;
     let (stop, stopped) = oneshot::channel::<()>();
@@ -124,8 +90,8 @@ pub fn spawn_with(
             // The handle's drop ends the server too.
             let _ = stopped.await;
         };
-        let served = runtime.block_on(serve(listener, state, limits, shutdown));
-        // A scrape may be stuck in its source; the end of the server does not wait for it.
+        let served = runtime.block_on(serve(listeners, state, limits, shutdown));
+        // A call may be stuck in the agent; the end of the server does not wait for it.
         runtime.shutdown_background();
         served
     };
@@ -134,115 +100,123 @@ pub fn spawn_with(
     Ok(Handle { address, stop: Some(stop), thread })
 }
 
-/// Serves until `shutdown` completes. `listener` must be non-blocking, as from [`super::bind`].
-///
-/// # Errors
-/// The listener can't be used with this runtime.
-pub async fn serve(
-    listener: std::net::TcpListener,
+async fn serve(
+    listeners: Listeners,
     state: State,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), HttpError> {
-    let listener = TcpListener::from_std(listener).map_err(HttpError::Start)?;
-    let router = router(state, limits);
-    let places = Arc::new(Semaphore::new(limits.connections.max(1)));
-    let mut open = JoinSet::new();
-    let mut accepting = true;
+    let Listeners { tcp, unix, guard } = listeners;
+    let (tcp, (unix, name)) = {
+        let tcp = tcp.map(TcpListener::from_std).transpose().map_err(HttpError::Start)?;
+        let (unix, name) = unix.map(Socket::into_parts).unzip();
+        (tcp, (unix.map(UnixListener::from_std).transpose().map_err(HttpError::Start)?, name))
+    };
+    let served = Served { state, guard, limits };
+    let mut open = Open { router: router(&served), served, tasks: JoinSet::new() };
+    let (mut over_tcp, mut over_unix) =
+        (Accepting::new(limits.connections), Accepting::new(limits.connections));
+    let mut refresh = tokio::time::interval(REFRESH);
     tokio::pin!(shutdown);
     loop {
-        let accepted = tokio::select! {
+        tokio::select! {
             () = &mut shutdown => break,
-            Some(ended) = open.join_next() => {
-                note_panic(ended);
-                continue;
-            }
-            accepted = accept(&listener, &places) => accepted,
-        };
-        match accepted {
-            Ok((stream, place)) => {
-                accepting = true;
-                let router = router.clone();
-                open.spawn(async move {
-                    connection(stream, router, limits).await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                // Said once for each row of failures.
-                if std::mem::replace(&mut accepting, false) {
-                    tracing::warn!("can't accept HTTP connections: {error}");
+            Some(ended) = open.tasks.join_next() => note_panic(ended),
+            _ = refresh.tick() => open.refresh(),
+            accepted = over_tcp.next(tcp.as_ref(), TcpListener::accept) => {
+                if let Some(((stream, _), place)) = accepted {
+                    open.tcp(stream, place);
                 }
-                tokio::time::sleep(PAUSE).await;
+            }
+            accepted = over_unix.next(unix.as_ref(), UnixListener::accept) => {
+                if let Some(((stream, _), place)) = accepted {
+                    open.unix(stream, place);
+                }
             }
         }
     }
-    drop(listener);
-    let rest = async { while open.join_next().await.map(note_panic).is_some() {} };
+    drop((tcp, unix, name));
+    open.served.state.events.close();
+    let rest = async { while open.tasks.join_next().await.map(note_panic).is_some() {} };
     // Those that are still open are cut off with the set's drop.
     let _ = tokio::time::timeout(GRACE, rest).await;
     Ok(())
 }
 
-type Place = tokio::sync::OwnedSemaphorePermit;
-
-/// The next connection, once there is a place for it.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, Place)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+/// The open connections and what serves them.
+struct Open {
+    served: Served,
+    router: Router,
+    tasks: JoinSet<()>,
 }
 
-async fn connection(stream: TcpStream, router: Router, limits: Limits) {
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .keep_alive(false)
-        .max_buf_size(limits.head_bytes)
-        .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    match tokio::time::timeout(limits.connection_timeout, served).await {
-        Ok(Ok(())) => {}
-        // Clients send garbage, stall and go away: not worth more than this.
-        Ok(Err(error)) => tracing::debug!("an HTTP connection broke off: {error}"),
-        Err(_) => tracing::debug!("an HTTP connection took longer than {:?}", limits.connection_timeout),
+impl Open {
+    fn tcp(&mut self, stream: tokio::net::TcpStream, place: OwnedSemaphorePermit) {
+        let (router, guard, limits) =
+            (self.router.clone(), Arc::clone(&self.served.guard), self.served.limits);
+        self.tasks.spawn(async move {
+            connection::tcp(stream, router, &guard, limits).await;
+            drop(place);
+        });
+    }
+
+    fn unix(&mut self, stream: tokio::net::UnixStream, place: OwnedSemaphorePermit) {
+        let (router, limits) = (self.router.clone(), self.served.limits);
+        self.tasks.spawn(async move {
+            connection::unix(stream, router, limits).await;
+            drop(place);
+        });
+    }
+
+    /// Looks at the files of the protection where that may block.
+    fn refresh(&mut self) {
+        let guard = Arc::clone(&self.served.guard);
+        let turn = self.served.state.refreshing.clone();
+        self.tasks.spawn(async move {
+            // One that is stuck keeps its turn; the others go away without one.
+            let _ = turn.call(REFRESH, move || guard.refresh_and_tell()).await;
+        });
     }
 }
 
-fn note_panic(ended: Result<(), tokio::task::JoinError>) {
+/// A listener's places, and whether accepting fails.
+struct Accepting {
+    places: Arc<Semaphore>,
+    failing: bool,
+}
+
+impl Accepting {
+    fn new(connections: usize) -> Self {
+        Self { places: Arc::new(Semaphore::new(connections.max(1))), failing: false }
+    }
+
+    /// The next connection, once there is a place for it. None after a failure and a pause.
+    async fn next<'l, L, T>(
+        &mut self,
+        listener: Option<&'l L>,
+        accept: impl AsyncFn(&'l L) -> io::Result<T>,
+    ) -> Option<(T, OwnedSemaphorePermit)> {
+        let Some(listener) = listener else { return std::future::pending().await };
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        match accept(listener).await {
+            Ok(connection) => {
+                self.failing = false;
+                Some((connection, place))
+            }
+            Err(error) => {
+                // Said once for each row of failures.
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::warn!("can't accept HTTP connections: {error}");
+                }
+                tokio::time::sleep(PAUSE).await;
+                None
+            }
+        }
+    }
+}
+
+fn note_panic(ended: Result<(), JoinError>) {
     if let Err(error) = ended {
         tracing::error!("an HTTP connection's task failed: {error}");
-    }
-}
-
-fn router(state: State, limits: Limits) -> Router {
-    let metrics = move |Extract(state): Extract<State>| async move {
-        routes::metrics(&state, limits.scrape_timeout).await
-    };
-    Router::new()
-        .route("/", get(async || routes::index()))
-        .route("/livez", get(async || routes::livez()))
-        .route(
-            "/readyz",
-            get(async |Extract(state): Extract<State>, uri: Uri| routes::readyz(&state, uri.query())),
-        )
-        .route("/health", get(async |Extract(state): Extract<State>| routes::health(&state, Instant::now())))
-        .route("/metrics", get(metrics))
-        .fallback(async |uri: Uri| routes::not_found(uri.path()))
-        .method_not_allowed_fallback(async |method: Method, uri: Uri| {
-            routes::method_not_allowed(method.as_str(), uri.path())
-        })
-        .with_state(state)
-}
-
-impl IntoResponse for Reply {
-    fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let headers = [
-            (header::CONTENT_TYPE, self.content_type),
-            (header::CACHE_CONTROL, "no-store"),
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        ];
-        (status, headers, self.body).into_response()
     }
 }

@@ -15,6 +15,7 @@ use tokio::{
 use super::{
     RunError,
     fan_out::{FanOut, Line},
+    serving,
     source::{NodeSource, SinkHandle},
 };
 use crate::{
@@ -25,6 +26,7 @@ use crate::{
     metrics::{BuildInfo, Metrics, Source},
     observe::{ObserveError, Observer, OnFull, Options, Wanted, own_cost},
     sinks::{JsonlSink, Queue, SinkThread, Target, start},
+    stream::Hub,
 };
 
 /// How often health is looked at.
@@ -71,6 +73,7 @@ struct Agent {
     queues: Vec<Arc<Queue<Line>>>,
     sinks: Vec<SinkThread<Line>>,
     source: Arc<NodeSource>,
+    events: Arc<Hub>,
     http: Option<Handle>,
     observer: Option<Observer>,
 }
@@ -80,7 +83,8 @@ impl Agent {
     fn open(config: &Config) -> Result<Self, RunError> {
         let health = Arc::new(Health::new(Instant::now(), &["kernel", "attach"]));
         // The address first: a second agent on the same node ends here, before it touches anything.
-        let listener = if config.http.enabled { Some(http::bind(config.http.listen)?) } else { None };
+        let listeners = serving::listeners(config)?;
+        let events = serving::hub(config);
         let capacity = usize::try_from(config.resources.max_queue_size).unwrap_or(usize::MAX);
         let (mut sinks, mut queues, mut handles) = (Vec::new(), Vec::new(), Vec::new());
         for sink in &config.sinks {
@@ -94,29 +98,34 @@ impl Agent {
             sinks.push(start(sink, queue, |sink, line: &Line| sink.write_line(&line.0))?);
         }
         let source = Arc::new(NodeSource::new(handles));
-        let http = match listener {
-            Some(listener) => {
+        let http = match listeners {
+            Some(listeners) => {
                 let build = BuildInfo {
                     version: env!("CARGO_PKG_VERSION").to_owned(),
                     arch: std::env::consts::ARCH.to_owned(),
                     kernel_object: crate::bpf::embedded_digest(),
                 };
                 let metrics = Metrics::new(Arc::<NodeSource>::clone(&source), build)?;
-                let handle = http::spawn(listener, State::new(Arc::clone(&health), metrics))?;
-                health.set("http", Component::healthy(format!("listening on {}", handle.address())));
-                tracing::info!("http://{}/metrics, /health, /livez, /readyz", handle.address());
+                let places = serving::places(&listeners);
+                let state = State::new(Arc::clone(&health), metrics, Arc::clone(&events));
+                let handle = http::spawn(listeners, state, serving::limits(config))?;
+                if let Some(address) = handle.address() {
+                    tracing::info!("http://{address}/metrics, /health, /livez, /readyz");
+                }
+                tracing::info!("the API listens on {places}");
+                health.set("http", Component::healthy(format!("listening on {places}")));
                 Some(handle)
             }
             None => None,
         };
-        Ok(Self { health, queues, sinks, source, http, observer: None })
+        Ok(Self { health, queues, sinks, source, events, http, observer: None })
     }
 
     /// Loads the kernel side and starts to watch. Where that can't be, health tells why.
     fn observe(&mut self, config: &Config, object: Option<PathBuf>) -> Result<(), RunError> {
         self.health.step_waits("kernel", "loading the kernel programs");
         let options = Options { scope: Scope::Node, object, rate: None, on_full: OnFull::Drop };
-        match Observer::start(config, options, FanOut::new(self.queues.clone())) {
+        match Observer::start(config, options, FanOut::new(self.queues.clone(), Arc::clone(&self.events))) {
             Ok(observer) => {
                 let features = observer.features();
                 self.health.set("kernel", kernel(None));

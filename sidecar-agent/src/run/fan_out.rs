@@ -1,4 +1,4 @@
-//! Hands each event to every sink, as one line that all of them share.
+//! Hands each event to every sink and to the stream, as one line that all of them share.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use crate::{
     event::{Event, write_line},
     observe::Consumer,
     sinks::Queue,
+    stream::Hub,
 };
 
 /// Lines handed over under one lock.
@@ -20,12 +21,13 @@ pub(super) struct Line(pub(super) Bytes);
 /// The consumer of `sidecar run`.
 pub(super) struct FanOut {
     queues: Vec<Arc<Queue<Line>>>,
+    events: Arc<Hub>,
     batch: Vec<Line>,
 }
 
 impl FanOut {
-    pub(super) fn new(queues: Vec<Arc<Queue<Line>>>) -> Self {
-        Self { queues, batch: Vec::with_capacity(BATCH) }
+    pub(super) fn new(queues: Vec<Arc<Queue<Line>>>, events: Arc<Hub>) -> Self {
+        Self { queues, events, batch: Vec::with_capacity(BATCH) }
     }
 
     fn hand_on(&mut self) {
@@ -38,14 +40,18 @@ impl FanOut {
 
 impl Consumer for FanOut {
     fn take(&mut self, event: Event) {
-        if self.queues.is_empty() {
+        if self.queues.is_empty() && !self.events.wanted() {
             return;
         }
         let mut line = Vec::with_capacity(512);
         match write_line(&event, &mut line) {
             Ok(()) => {
                 line.pop();
-                self.batch.push(Line(line.into()));
+                let line = Bytes::from(line);
+                self.events.publish(&event, &line);
+                if !self.queues.is_empty() {
+                    self.batch.push(Line(line));
+                }
             }
             Err(error) => tracing::error!("an event has no form in JSON: {error}"),
         }

@@ -6,6 +6,7 @@
 mod agent;
 mod descriptors;
 mod fan_out;
+mod serving;
 mod source;
 
 use std::{io, path::PathBuf};
@@ -14,7 +15,7 @@ use crate::{
     check,
     cli::RunArgs,
     config::{self, Config, ConfigError, EX_CONFIG},
-    http::HttpError,
+    http::{HttpError, SecurityError, SocketError},
     metrics::MetricsError,
     sinks::SinkError,
 };
@@ -31,6 +32,12 @@ pub enum RunError {
     /// The address can't be listened on.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// The Unix socket can't be had.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The server can't be protected as configured.
+    #[error(transparent)]
+    Security(#[from] SecurityError),
     /// The metrics can't be registered.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -47,8 +54,8 @@ impl RunError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Wanted(_) => EX_CONFIG,
-            Self::Sink(_) | Self::Http(_) | Self::Metrics(_) | Self::System(_) => 1,
+            Self::Config(_) | Self::Wanted(_) | Self::Security(_) => EX_CONFIG,
+            Self::Sink(_) | Self::Http(_) | Self::Socket(_) | Self::Metrics(_) | Self::System(_) => 1,
         }
     }
 }

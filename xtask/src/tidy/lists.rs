@@ -1,7 +1,7 @@
 //! What the rules are about and what they excuse, each with its reason.
 
 /// The agent's top-level modules. A module imports only itself and those before it.
-pub(crate) const ORDER: [&str; 22] = [
+pub(crate) const ORDER: [&str; 25] = [
     "config",
     "mapping",
     "elf",
@@ -17,10 +17,13 @@ pub(crate) const ORDER: [&str; 22] = [
     "handlers",
     "metrics",
     "health",
+    "control",
+    "stream",
     "http",
     "gate",
     "cli",
     "check",
+    "client",
     "observe",
     "exec",
     "run",
@@ -57,8 +60,8 @@ pub(crate) const SPAWN: &[(&str, &str)] = &[
     ("sidecar-agent/src/run/mod.rs", "the life of `sidecar run`: its tasks are started and joined here"),
     ("sidecar-agent/src/http/server.rs", "the control plane's own runtime and its connections, joined here"),
     (
-        "sidecar-agent/src/http/scrape.rs",
-        "one scrape at a time may block, on a thread of the control plane's",
+        "sidecar-agent/src/http/turn.rs",
+        "one call of a kind at a time may block, on a thread of the control plane's",
     ),
     (
         "sidecar-agent/src/sinks/thread.rs",

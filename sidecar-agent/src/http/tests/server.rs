@@ -1,105 +1,10 @@
-//! The server over real loopback sockets, with a client of a few lines.
+//! Health, metrics and the limits, over real loopback sockets.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
-use std::sync::{Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::*;
-use crate::health::Component;
-use crate::metrics::{BuildInfo, Snapshot, Source};
-
-/// A source that hangs while it is told to.
-#[derive(Default)]
-struct Gate {
-    shut: Mutex<bool>,
-    opened: Condvar,
-    entered: Mutex<u32>,
-}
-
-impl Gate {
-    fn set(&self, shut: bool) {
-        *self.shut.lock().unwrap() = shut;
-        self.opened.notify_all();
-    }
-}
-
-impl Source for Gate {
-    fn snapshot(&self) -> Snapshot {
-        *self.entered.lock().unwrap() += 1;
-        let mut shut = self.shut.lock().unwrap();
-        while *shut {
-            shut = self.opened.wait(shut).unwrap();
-        }
-        Snapshot { attached_sites: 42, ..Snapshot::default() }
-    }
-}
-
-struct Server {
-    health: Arc<Health>,
-    gate: Arc<Gate>,
-    handle: Handle,
-}
-
-impl Server {
-    fn start(limits: Limits) -> Self {
-        let health = Arc::new(Health::new(Instant::now(), &["kernel", "attach"]));
-        let gate = Arc::new(Gate::default());
-        let build = BuildInfo { version: "1".into(), arch: "a".into(), kernel_object: "o".into() };
-        let state = State::new(Arc::clone(&health), Metrics::new(gate.clone(), build).unwrap());
-        let handle = spawn_with(bind("127.0.0.1:0").unwrap(), state, limits).unwrap();
-        Self { health, gate, handle }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.handle.address()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        stream
-    }
-
-    /// Sends the bytes and reads all that comes until the server closes.
-    fn raw(&self, bytes: &[u8]) -> String {
-        let mut stream = self.connect();
-        // The server may have refused and closed before it has read everything.
-        let _ = stream.write_all(bytes);
-        read_rest(&mut stream)
-    }
-
-    fn request(&self, method: &str, path: &str) -> Answer {
-        Answer::parse(&self.raw(format!("{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()))
-    }
-
-    fn get(&self, path: &str) -> Answer {
-        self.request("GET", path)
-    }
-}
-
-fn read_rest(stream: &mut TcpStream) -> String {
-    let mut bytes = Vec::new();
-    // A reset after the answer is an end too.
-    let _ = stream.read_to_end(&mut bytes);
-    String::from_utf8(bytes).unwrap()
-}
-
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn parse(text: &str) -> Self {
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Self { status, head: head.to_lowercase(), body: body.to_owned() }
-    }
-
-    fn json(&self) -> serde_json::Value {
-        assert!(self.head.contains("content-type: application/json"), "{self:?}");
-        serde_json::from_str(&self.body).unwrap()
-    }
-}
 
 #[test]
 fn each_path_answers_with_its_content_type() {
@@ -270,7 +175,7 @@ fn two_hundred_requests_at_once_are_answered() {
 
 #[test]
 fn a_stalled_agent_still_answers_and_metrics_say_503() {
-    let server = Server::start(Limits { scrape_timeout: Duration::from_millis(200), ..Limits::default() });
+    let server = Server::start(Limits { read_timeout: Duration::from_millis(200), ..Limits::default() });
     server.gate.set(true);
     for _ in 0..3 {
         let metrics = server.get("/metrics");
@@ -288,10 +193,10 @@ fn a_stalled_agent_still_answers_and_metrics_say_503() {
 
 #[test]
 fn the_server_ends_when_told_also_with_a_stuck_scrape_and_frees_its_port() {
-    let server = Server::start(Limits { scrape_timeout: Duration::from_millis(50), ..Limits::default() });
+    let server = Server::start(Limits { read_timeout: Duration::from_millis(50), ..Limits::default() });
     server.gate.set(true);
     assert_eq!(server.get("/metrics").status, 503);
-    let address = server.handle.address();
+    let address = server.address();
     server.handle.join().unwrap();
     server.gate.set(false);
     assert!(TcpStream::connect(address).is_err());
