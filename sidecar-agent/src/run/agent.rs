@@ -23,7 +23,7 @@ use crate::{
     health::{Checks, Component, Health, Resources, kernel},
     http::{self, Handle, State},
     metrics::{BuildInfo, Metrics, Source},
-    observe::{ObserveError, Observer, OnFull, Options, Wanted, own_cost},
+    observe::{ObserveError, Observer, OnFull, Options, QUEUE_BYTES, Wanted, own_cost},
     sinks::{JsonlSink, Queue, SinkThread, Target, start},
 };
 
@@ -88,7 +88,12 @@ impl Agent {
             let target = if path == "-" { Target::Stdout } else { Target::Append(PathBuf::from(path)) };
             let sink = JsonlSink::open(&target)?;
             tracing::info!("events go to {}", target.name());
-            let queue = Arc::new(Queue::new(capacity, config.resources.drop_on_full));
+            let queue = Arc::new(Queue::bounded(
+                capacity,
+                QUEUE_BYTES as usize,
+                Line::weight,
+                config.resources.drop_on_full,
+            ));
             handles.push(SinkHandle::new(sink.probe(), Arc::clone(&queue)));
             queues.push(Arc::clone(&queue));
             sinks.push(start(sink, queue, |sink, line: &Line| sink.write_line(&line.0))?);
@@ -115,7 +120,13 @@ impl Agent {
     /// Loads the kernel side and starts to watch. Where that can't be, health tells why.
     fn observe(&mut self, config: &Config, object: Option<PathBuf>) -> Result<(), RunError> {
         self.health.step_waits("kernel", "loading the kernel programs");
-        let options = Options { scope: Scope::Node, object, rate: None, on_full: OnFull::Drop };
+        let options = Options {
+            scope: Scope::Node,
+            object,
+            rate: None,
+            on_full: OnFull::Drop,
+            queue_bytes: QUEUE_BYTES,
+        };
         match Observer::start(config, options, FanOut::new(self.queues.clone())) {
             Ok(observer) => {
                 let features = observer.features();

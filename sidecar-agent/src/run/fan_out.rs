@@ -12,20 +12,34 @@ use crate::{
 
 /// Lines handed over under one lock.
 const BATCH: usize = 256;
+/// Bytes of lines at which they are handed over, however few they are.
+const BATCH_BYTES: usize = 256 * 1024;
+/// What a line takes besides its text: itself, its count of holders, and what the allocator adds to both.
+const LINE: usize = size_of::<Line>() + 96;
 
 /// One event as JSON, without its newline.
 #[derive(Clone, Debug)]
 pub(super) struct Line(pub(super) Bytes);
 
+impl Line {
+    /// The bytes that a line takes while it waits. What sinks share counts for each.
+    pub(super) fn weight(&self) -> usize {
+        self.0.len() + LINE
+    }
+}
+
 /// The consumer of `sidecar run`.
 pub(super) struct FanOut {
     queues: Vec<Arc<Queue<Line>>>,
     batch: Vec<Line>,
+    batch_bytes: usize,
+    /// Where a line is written, before it is copied into as many bytes as it has.
+    text: Vec<u8>,
 }
 
 impl FanOut {
     pub(super) fn new(queues: Vec<Arc<Queue<Line>>>) -> Self {
-        Self { queues, batch: Vec::with_capacity(BATCH) }
+        Self { queues, batch: Vec::with_capacity(BATCH), batch_bytes: 0, text: Vec::new() }
     }
 
     fn hand_on(&mut self) {
@@ -33,6 +47,7 @@ impl FanOut {
             queue.push_all(&mut self.batch.clone());
         }
         self.batch.clear();
+        self.batch_bytes = 0;
     }
 }
 
@@ -41,15 +56,17 @@ impl Consumer for FanOut {
         if self.queues.is_empty() {
             return;
         }
-        let mut line = Vec::with_capacity(512);
-        match write_line(&event, &mut line) {
+        self.text.clear();
+        match write_line(&event, &mut self.text) {
             Ok(()) => {
-                line.pop();
-                self.batch.push(Line(line.into()));
+                self.text.pop();
+                let line = Line(Bytes::copy_from_slice(&self.text));
+                self.batch_bytes += line.weight();
+                self.batch.push(line);
             }
             Err(error) => tracing::error!("an event has no form in JSON: {error}"),
         }
-        if self.batch.len() >= BATCH {
+        if self.batch.len() >= BATCH || self.batch_bytes >= BATCH_BYTES {
             self.hand_on();
         }
     }
