@@ -72,7 +72,7 @@ fn hostile_json_stays_text_and_weighs_little() {
         assert!(event.data.values().all(|kept| *kept == json!(text)), "under its name");
     }
     // A megabyte and a half, if it were parsed.
-    assert!(MOST_EVENT_BYTES < 300_000, "{MOST_EVENT_BYTES}");
+    const { assert!(MOST_EVENT_BYTES < 300_000) };
 }
 
 #[test]

@@ -48,7 +48,7 @@ const EXECS_WAITING: usize = 4096;
 /// Events handed over in one go.
 const BATCH: usize = 512;
 /// Bytes of events that the queue holds at most, where no budget says otherwise.
-pub const QUEUE_BYTES: u64 = 16 << 20;
+pub const QUEUE_BYTES: u64 = 10 << 20;
 /// How long the end waits for a consumer that takes nothing.
 pub const PATIENCE: Duration = Duration::from_secs(3);
 /// How often the end looks whether it has come.

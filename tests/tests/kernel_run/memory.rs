@@ -59,6 +59,7 @@ pub(crate) fn hostile_json() -> Result<()> {
     let agent = Agent::spawn(command(Some(&config))?.stdout(Stdio::from(writer)))?.ready()?;
     wait_until_found(&agent, &target)?;
     let before = peak(&agent)?;
+    println!("{} kB before the events", before / 1024);
 
     let (mut hits, mut kept) = (0, 0);
     for payload in PAYLOADS {
