@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 use sidecar_common::{RATE_ONE, Status};
 
 use super::decode::{Record, Value};
+use super::payload;
 use super::time::utc_ns;
 use super::{Event, MISSING, TRUNCATED};
 use crate::mapping::{ArgKind, ArgMapping, AttemptId, Mapping, Role, test_id};
@@ -16,7 +17,8 @@ impl Event {
     ///
     /// A NULL pointer is no value. An integer that could not be read, a value that is out of range and a fault
     /// of the program's memory are named in the data under [`MISSING`], a string that was cut under
-    /// [`TRUNCATED`]. Text that is not UTF-8 has replacement characters in the place of the bad bytes.
+    /// [`TRUNCATED`]. Text that is not UTF-8 has replacement characters in the place of the bad bytes. JSON that would
+    /// take much more memory than its text stays text. No event takes more than [`super::MOST_EVENT_BYTES`].
     #[must_use]
     pub fn from_record(record: &Record, mapping: &Mapping, mono_to_utc_ns: i64) -> Self {
         Self::from_site(record, &Reading::new(mapping, 0), mono_to_utc_ns)
@@ -160,10 +162,10 @@ impl Parts {
             Role::EventType => self.event_type = text(value, arg),
             Role::Data => match text(value, arg) {
                 Some(text) if !cut && text.trim_start().starts_with(['{', '[']) => {
-                    match serde_json::from_str(&text) {
-                        Ok(Json::Object(members)) => self.payload.extend(members),
-                        Ok(json) => self.put(&arg.name, json),
-                        Err(_) => self.put(&arg.name, Json::String(text)),
+                    match payload::parse(&text) {
+                        Some(Json::Object(members)) => self.payload.extend(members),
+                        Some(json) => self.put(&arg.name, json),
+                        None => self.put(&arg.name, Json::String(text)),
                     }
                 }
                 Some(text) => self.put(&arg.name, Json::String(text)),
@@ -171,7 +173,7 @@ impl Parts {
             },
             Role::Json => {
                 if let Some(text) = text(value, arg) {
-                    let whole = if cut { None } else { serde_json::from_str(&text).ok() };
+                    let whole = if cut { None } else { payload::parse(&text) };
                     self.put(&arg.name, whole.map_or(Json::String(text), ok));
                 }
             }
@@ -313,9 +315,9 @@ fn unwrapped(text: String) -> String {
     if !text.starts_with("{\"ok\"") {
         return text;
     }
-    match serde_json::from_str(&text).map(ok) {
-        Ok(Json::String(inner)) => inner,
-        Ok(_) | Err(_) => text,
+    match payload::parse(&text).map(ok) {
+        Some(Json::String(inner)) => inner,
+        Some(_) | None => text,
     }
 }
 

@@ -5,7 +5,9 @@
 mod build;
 mod decode;
 mod json;
+mod payload;
 mod time;
+mod weight;
 
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ pub use build::{Names, Reading};
 pub use decode::{DecodeError, Record, Value, decode};
 pub use json::write_line;
 pub use time::rfc3339;
+pub use weight::{MOST_EVENT_BYTES, event_bytes};
 
 /// Key in [`Event::data`] of the arguments that have no value although they should: name and reason (`fault`:
 /// the program's memory could not be read; `dropped`: a payload left out to stay inside the agent's budget; `unread`: the note's text is not understood; `out of range`;

@@ -22,7 +22,7 @@ use crate::{
     cli::{ExecArgs, When},
     config::{self, Config, ConfigError},
     gate::{self, GateStats},
-    observe::{Observer, OnFull, Options, PATIENCE, Totals, own_cost},
+    observe::{Observer, OnFull, Options, PATIENCE, QUEUE_BYTES, Totals, own_cost},
     sinks::{JsonlSink, SinkProbe, Target},
 };
 
@@ -103,7 +103,13 @@ fn prepare(args: &ExecArgs, object: Option<PathBuf>) -> Result<Session, Refusal>
     let report = sink.as_ref().map(JsonlSink::probe);
     let summary = SharedSummary::default();
     let observer = if config.enabled {
-        let options = Options { scope: Scope::Tree, object, rate: Some(args.rate), on_full: OnFull::Wait };
+        let options = Options {
+            scope: Scope::Tree,
+            object,
+            rate: Some(args.rate),
+            on_full: OnFull::Wait,
+            queue_bytes: QUEUE_BYTES,
+        };
         match Observer::start(&config, options, Report::new(summary.clone(), sink)) {
             Ok(observer) => Some(observer),
             Err(error) => {

@@ -126,6 +126,8 @@ impl Checks {
     fn queue_trouble(&mut self, name: &str, queue: &QueueStats, now: Instant) -> Option<String> {
         if self.grew(name, queue.dropped(), now) {
             Some("dropped events lately: what follows it is too slow, or max_queue_size too small".to_owned())
+        } else if queue.bytes * 100 > queue.max_bytes * FULL_PERCENT {
+            Some(format!("is over {FULL_PERCENT} % full: {} of {} bytes", queue.bytes, queue.max_bytes))
         } else if queue.len * 100 > queue.capacity * FULL_PERCENT {
             Some(format!("is over {FULL_PERCENT} % full: {} of {}", queue.len, queue.capacity))
         } else {
@@ -194,6 +196,7 @@ mod tests {
         let lost = Counters { lost: 1, ..Counters::default() };
         Bench::expect_passing("ring", "lost lately", |s| s.probes[1].counters = lost);
         Bench::expect_passing("queue", "dropped", |s| s.queue.dropped_oldest = 1);
+        Bench::expect_passing("queue", "dropped", |s| s.queue.dropped_memory = 1);
         Bench::expect_passing("attachments", "got no probe", |s| s.attach_refusals = vec![("full", 1)]);
         Bench::expect_passing("sinks", "could not be written", |s| s.sinks[0].write_failed = 1);
         Bench::expect_passing("sinks", "its queue dropped", |s| s.sinks[0].queue.dropped_newest = 1);
@@ -240,6 +243,11 @@ mod tests {
         assert_eq!(bench.level("queue").0, Level::Healthy);
         bench.snapshot.queue.len = 81;
         assert_eq!(bench.level("queue"), (Level::Degraded, "is over 80 % full: 81 of 100".to_owned()));
+        let queue = &mut bench.snapshot.queue;
+        (queue.len, queue.bytes, queue.max_bytes) = (1, 80, 100);
+        assert_eq!(bench.level("queue").0, Level::Healthy);
+        bench.snapshot.queue.bytes = 81;
+        assert_eq!(bench.level("queue"), (Level::Degraded, "is over 80 % full: 81 of 100 bytes".to_owned()));
     }
 
     #[test]

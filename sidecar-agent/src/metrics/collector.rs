@@ -165,6 +165,8 @@ impl Page<'_> {
             (families::QUEUE_SIZE, snapshot.queue.len),
             (families::QUEUE_CAPACITY, snapshot.queue.capacity),
             (families::QUEUE_HIGH_WATER, snapshot.queue.high_water),
+            (families::QUEUE_BYTES, snapshot.queue.bytes),
+            (families::QUEUE_MAX_BYTES, snapshot.queue.max_bytes),
         ] {
             self.add(family, [""; 0], value as f64);
         }
@@ -208,11 +210,12 @@ impl Page<'_> {
     }
 }
 
-fn queue_drops(queue: &QueueStats) -> [(&'static str, u64); 3] {
+fn queue_drops(queue: &QueueStats) -> [(&'static str, u64); 4] {
     [
         ("queue_full_oldest", queue.dropped_oldest),
         ("queue_full_newest", queue.dropped_newest),
         ("shutdown", queue.dropped_shutdown),
+        ("memory", queue.dropped_memory),
     ]
 }
 

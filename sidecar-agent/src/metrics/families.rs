@@ -72,6 +72,10 @@ families! {
         "Most events that the agent's queue holds.";
     QUEUE_HIGH_WATER = "sidecar_queue_high_water", GAUGE, [],
         "Most events that ever waited in the agent's queue.";
+    QUEUE_BYTES = "sidecar_queue_bytes", GAUGE, [],
+        "Memory of the events that wait in the agent's queue.";
+    QUEUE_MAX_BYTES = "sidecar_queue_max_bytes", GAUGE, [],
+        "Most memory of the events that wait in the agent's queue.";
     SAMPLING_RATE = "sidecar_sampling_rate_ratio", GAUGE, ["signal"],
         "Sampling rate of a signal, 0 to 1.";
     RING_BYTES = "sidecar_ring_size_bytes", GAUGE, [],

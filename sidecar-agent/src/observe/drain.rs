@@ -21,7 +21,7 @@ use super::{
 use crate::{
     attach::ProbeInfo,
     bpf::RingReader,
-    event::{Event, Names, Reading, decode},
+    event::{Event, MOST_EVENT_BYTES, Names, Reading, decode, event_bytes},
     sinks::Queue,
 };
 
@@ -33,6 +33,8 @@ const QUIET_ROUNDS: u32 = 25;
 const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 /// Records taken in one go, so that the queue's lock and its consumer come in between.
 const BATCH: usize = 512;
+/// Bytes of events at which they are handed on, however few they are.
+const BATCH_BYTES: u64 = 256 * 1024;
 /// How often the distance between the monotonic clock and UTC is measured again.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -73,6 +75,8 @@ impl DataPath {
                     executed,
                     known: Vec::new(),
                     batch: Vec::with_capacity(BATCH),
+                    batch_bytes: 0,
+                    handed_on: 0,
                     offset_ns,
                     measured: Instant::now(),
                 };
@@ -122,6 +126,9 @@ struct Drain {
     /// Probes by spec index, as last asked for.
     known: Vec<Option<Known>>,
     batch: Vec<Event>,
+    batch_bytes: u64,
+    /// Events handed on since the ring was begun to be drained.
+    handed_on: usize,
     offset_ns: i64,
     measured: Instant,
 }
@@ -174,20 +181,20 @@ impl Drain {
     fn room(&self) -> usize {
         match self.on_full {
             OnFull::Drop => BATCH,
-            OnFull::Wait => {
-                let stats = self.queue.stats();
-                usize::try_from(stats.capacity.saturating_sub(stats.len)).unwrap_or(BATCH).min(BATCH)
-            }
+            OnFull::Wait => self.queue.room(MOST_EVENT_BYTES as usize).min(BATCH),
         }
     }
 
-    /// Gives the number of events.
+    /// Hands the rest on. Gives the number of events since this was called last.
     fn hand_on(&mut self) -> usize {
-        let events = self.batch.len();
-        if events > 0 {
-            self.queue.push_all(&mut self.batch);
-        }
-        events
+        self.hand_on_batch();
+        std::mem::take(&mut self.handed_on)
+    }
+
+    fn hand_on_batch(&mut self) {
+        self.handed_on += self.batch.len();
+        self.batch_bytes = 0;
+        self.queue.push_all(&mut self.batch);
     }
 
     /// One record. Nothing in it is trusted, though only the kernel programs write the ring.
@@ -216,7 +223,11 @@ impl Drain {
             Some(known) => {
                 let reading = Reading::with_names(&known.probe.mapping, &known.names);
                 let event = Event::from_site(&record, &reading, offset_ns);
+                self.batch_bytes += event_bytes(&event);
                 self.batch.push(event);
+                if self.batch_bytes >= BATCH_BYTES {
+                    self.hand_on_batch();
+                }
             }
             None => {
                 self.shared.tallies.unknown_spec.fetch_add(1, Ordering::Relaxed);

@@ -35,7 +35,7 @@ use crate::{
     bpf::{BpfError, Features, LoadOptions, Scope},
     config::Config,
     elf,
-    event::Event,
+    event::{Event, event_bytes},
     metrics::{Snapshot, Source},
     sinks::{Queue, QueueStats},
 };
@@ -47,6 +47,8 @@ use watch::Watch;
 const EXECS_WAITING: usize = 4096;
 /// Events handed over in one go.
 const BATCH: usize = 512;
+/// Bytes of events that the queue holds at most, where no budget says otherwise.
+pub const QUEUE_BYTES: u64 = 10 << 20;
 /// How long the end waits for a consumer that takes nothing.
 pub const PATIENCE: Duration = Duration::from_secs(3);
 /// How often the end looks whether it has come.
@@ -76,6 +78,8 @@ pub struct Options {
     pub rate: Option<f64>,
     /// What to do when events come faster than they are taken.
     pub on_full: OnFull,
+    /// Bytes of events that wait at most, besides the config's number of them.
+    pub queue_bytes: u64,
 }
 
 /// Takes events, one by one, in the order of the ring.
@@ -118,7 +122,9 @@ impl Observer {
         let (shared, reader) = Shared::load(wanted, config, &load)?;
         let shared = Arc::new(shared);
         let capacity = usize::try_from(config.resources.max_queue_size).unwrap_or(10_000);
-        let queue = Arc::new(Queue::new(capacity, config.resources.drop_on_full));
+        let most_bytes = usize::try_from(options.queue_bytes).unwrap_or(usize::MAX);
+        let queue = Queue::bounded(capacity, most_bytes, weigh, config.resources.drop_on_full);
+        let queue = Arc::new(queue);
 
         let source = Arc::clone(&queue);
         let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(ObserveError::Thread)?;
@@ -230,6 +236,10 @@ impl Drop for Observer {
             self.finish();
         }
     }
+}
+
+fn weigh(event: &Event) -> usize {
+    event_bytes(event) as usize
 }
 
 /// Empties the queue into the consumer until it is closed.

@@ -1,11 +1,16 @@
-//! A bounded queue that never blocks its producer, and whose counters balance to the unit:
-//! `received = processed + dropped + len`.
+//! A queue bounded by number, and by bytes if its items are weighed. It never blocks its producer, and its counters
+//! balance to the unit: `received = processed + dropped + len`.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use tokio::sync::Notify;
+
+/// Weight after which a consumer gets no more items in one go: what it holds is in no queue's figures.
+const MOST_AT_ONCE: usize = 256 * 1024;
+/// Places that a queue's buffer may have beyond twice its items: a batch comes and goes without another buffer.
+const SPARE_PLACES: usize = 1024;
 
 /// What a queue has counted since it was made. All of it is read under one lock, so it balances.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -26,56 +31,138 @@ pub struct QueueStats {
     pub dropped_newest: u64,
     /// Items offered after the end, or still waiting when the queue was discarded.
     pub dropped_shutdown: u64,
+    /// Items dropped because of the bound in bytes, or given up for their memory.
+    pub dropped_memory: u64,
+    /// Most bytes that wait at once; 0 where items are not weighed.
+    pub max_bytes: u64,
+    /// Bytes that wait now.
+    pub bytes: u64,
 }
 
 impl QueueStats {
     /// Drops for any reason.
     #[must_use]
     pub const fn dropped(&self) -> u64 {
-        self.dropped_oldest + self.dropped_newest + self.dropped_shutdown
+        self.dropped_oldest + self.dropped_newest + self.dropped_shutdown + self.dropped_memory
     }
 }
 
+/// Up to where a queue takes items.
+#[derive(Clone, Copy)]
+struct Limits {
+    items: usize,
+    bytes: usize,
+    drop_oldest: bool,
+}
+
+impl Limits {
+    /// 0 items count as 1, without which the queue would be of no use.
+    fn new(max_items: usize, max_bytes: usize, drop_on_full: bool) -> Self {
+        Self { items: max_items.max(1), bytes: max_bytes, drop_oldest: drop_on_full }
+    }
+}
+
+/// Waiting items, each with its weight.
 struct Inner<T> {
-    items: VecDeque<T>,
+    items: VecDeque<(T, usize)>,
+    bytes: usize,
+    limits: Limits,
     closed: bool,
     stats: QueueStats,
 }
 
 /// A bounded queue: producers call [`Queue::push`] or [`Queue::push_all`] from anywhere, consumers await
-/// [`Queue::pop`] or [`Queue::pop_many`]. The lock is held for moving items only, never while one is dropped.
+/// [`Queue::pop`] or [`Queue::pop_many`]. The lock is held for moving items only, never while one is weighed or
+/// dropped.
 pub struct Queue<T> {
     inner: Mutex<Inner<T>>,
     filled: Notify,
-    capacity: usize,
-    drop_oldest: bool,
+    weigh: Option<fn(&T) -> usize>,
 }
 
 impl<T> Queue<T> {
+    /// What an item takes besides its weight: the buffer can have twice the places that are used, and the weight has
+    /// one of them already.
+    const PLACE: usize = size_of::<(T, usize)>();
+
     /// A queue for at most `max_queue_size` items (0 counts as 1). When it is full, `drop_on_full` true drops
     /// the oldest waiting item and false refuses the new one.
     #[must_use]
     pub fn new(max_queue_size: usize, drop_on_full: bool) -> Self {
-        let capacity = max_queue_size.max(1);
-        let stats = QueueStats { capacity: capacity as u64, ..QueueStats::default() };
-        Self {
-            inner: Mutex::new(Inner { items: VecDeque::new(), closed: false, stats }),
-            filled: Notify::new(),
-            capacity,
-            drop_oldest: drop_on_full,
-        }
+        Self::with(Limits::new(max_queue_size, usize::MAX, drop_on_full), None)
     }
 
-    /// Offers one item. False if an item (this one or the oldest) was dropped for it.
+    /// The same for at most `max_bytes` besides. `weigh` gives what an item takes, itself included. An item that is
+    /// heavier than `max_bytes` alone is never taken.
+    #[must_use]
+    pub fn bounded(max_items: usize, max_bytes: usize, weigh: fn(&T) -> usize, drop_on_full: bool) -> Self {
+        Self::with(Limits::new(max_items, max_bytes, drop_on_full), Some(weigh))
+    }
+
+    fn with(limits: Limits, weigh: Option<fn(&T) -> usize>) -> Self {
+        let inner =
+            Inner { items: VecDeque::new(), bytes: 0, limits, closed: false, stats: QueueStats::default() };
+        Self { inner: Mutex::new(inner), filled: Notify::new(), weigh }
+    }
+
+    /// Sets other bounds while it works; `max_bytes` is without effect where items are not weighed. What no longer fits
+    /// is dropped by the rule that is set with them, and counted.
+    pub fn set_limits(&self, max_items: usize, max_bytes: usize, drop_on_full: bool) {
+        let mut displaced = Vec::new();
+        let mut inner = self.lock();
+        inner.limits = Limits::new(max_items, max_bytes, drop_on_full);
+        while inner.items.len() > inner.limits.items {
+            if drop_on_full {
+                inner.stats.dropped_oldest += 1;
+            } else {
+                inner.stats.dropped_newest += 1;
+            }
+            displaced.extend(inner.give_up(drop_on_full));
+        }
+        while inner.bytes > inner.limits.bytes {
+            inner.stats.dropped_memory += 1;
+            displaced.extend(inner.give_up(drop_on_full));
+        }
+        inner.tighten();
+        drop(inner);
+    }
+
+    /// Drops the older half of what waits, for its memory; returns how many.
+    pub fn shed_half(&self) -> usize {
+        let mut inner = self.lock();
+        let count = inner.items.len().div_ceil(2);
+        let shed: Vec<(T, usize)> = inner.items.drain(..count).collect();
+        inner.bytes -= shed.iter().map(|(_, weight)| weight).sum::<usize>();
+        inner.stats.dropped_memory += count as u64;
+        inner.tighten();
+        drop(inner);
+        count
+    }
+
+    /// How many items fit for certain if each weighs at most `heaviest`. An empty queue has room for one.
+    #[must_use]
+    pub fn room(&self, heaviest: usize) -> usize {
+        let inner = self.lock();
+        let places = inner.limits.items.saturating_sub(inner.items.len());
+        if self.weigh.is_none() {
+            return places;
+        }
+        let fit = inner.limits.bytes.saturating_sub(inner.bytes) / heaviest.saturating_add(Self::PLACE);
+        places.min(fit.max(usize::from(inner.items.is_empty())))
+    }
+
+    /// Offers one item. False if an item (this one or older ones) was dropped for it.
     pub fn push(&self, item: T) -> bool {
+        let weight = self.weight(&item);
+        let mut displaced = Vec::new();
         let mut inner = self.lock();
         let was_empty = inner.items.is_empty();
-        let displaced = self.admit(&mut inner, item);
+        inner.admit(item, weight, &mut displaced);
         drop(inner);
         if was_empty {
             self.filled.notify_one();
         }
-        displaced.is_none()
+        displaced.is_empty()
     }
 
     /// Offers all of `items` in order under one lock, and leaves the vector empty with its allocation.
@@ -84,11 +171,12 @@ impl<T> Queue<T> {
         if items.is_empty() {
             return 0;
         }
+        let weights: Vec<usize> = items.iter().map(|item| self.weight(item)).collect();
         let mut displaced = Vec::new();
         let mut inner = self.lock();
         let was_empty = inner.items.is_empty();
-        for item in items.drain(..) {
-            displaced.extend(self.admit(&mut inner, item));
+        for (item, weight) in items.drain(..).zip(weights) {
+            inner.admit(item, weight, &mut displaced);
         }
         drop(inner);
         if was_empty {
@@ -103,8 +191,9 @@ impl<T> Queue<T> {
             let filled = self.filled.notified();
             {
                 let mut inner = self.lock();
-                if let Some(item) = inner.items.pop_front() {
+                if let Some(item) = inner.give_up(true) {
                     inner.stats.processed += 1;
+                    inner.tighten();
                     self.pass_on(&inner);
                     return Some(item);
                 }
@@ -129,12 +218,21 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Appends up to `most` (at least 1) waiting items to `into` without waiting; returns how many.
+    /// Appends up to `most` (at least 1) waiting items to `into` without waiting; returns how many. Of heavy items it
+    /// gives fewer, as they would be held in no queue.
     pub fn try_pop_many(&self, into: &mut Vec<T>, most: usize) -> usize {
         let mut inner = self.lock();
-        let taken = most.max(1).min(inner.items.len());
-        into.extend(inner.items.drain(..taken));
+        let before = inner.bytes;
+        let mut taken = 0;
+        while taken < most.max(1)
+            && before - inner.bytes < MOST_AT_ONCE
+            && let Some(item) = inner.give_up(true)
+        {
+            into.push(item);
+            taken += 1;
+        }
         inner.stats.processed += taken as u64;
+        inner.tighten();
         self.pass_on(&inner);
         taken
     }
@@ -150,6 +248,7 @@ impl<T> Queue<T> {
         let mut inner = self.lock();
         inner.closed = true;
         let rest = std::mem::take(&mut inner.items);
+        inner.bytes = 0;
         inner.stats.dropped_shutdown += rest.len() as u64;
         drop(inner);
         self.filled.notify_waiters();
@@ -160,28 +259,17 @@ impl<T> Queue<T> {
     #[must_use]
     pub fn stats(&self) -> QueueStats {
         let inner = self.lock();
-        QueueStats { len: inner.items.len() as u64, ..inner.stats }
+        QueueStats {
+            len: inner.items.len() as u64,
+            capacity: inner.limits.items as u64,
+            bytes: inner.bytes as u64,
+            max_bytes: if self.weigh.is_some() { inner.limits.bytes as u64 } else { 0 },
+            ..inner.stats
+        }
     }
 
-    /// Counts and places one item; the one that has no place comes back.
-    fn admit(&self, inner: &mut Inner<T>, item: T) -> Option<T> {
-        inner.stats.received += 1;
-        if inner.closed {
-            inner.stats.dropped_shutdown += 1;
-            return Some(item);
-        }
-        let mut displaced = None;
-        if inner.items.len() >= self.capacity {
-            if !self.drop_oldest {
-                inner.stats.dropped_newest += 1;
-                return Some(item);
-            }
-            inner.stats.dropped_oldest += 1;
-            displaced = inner.items.pop_front();
-        }
-        inner.items.push_back(item);
-        inner.stats.high_water = inner.stats.high_water.max(inner.items.len() as u64);
-        displaced
+    fn weight(&self, item: &T) -> usize {
+        self.weigh.map_or(0, |weigh| weigh(item).saturating_add(Self::PLACE))
     }
 
     /// Producers wake one consumer when the queue stops being empty; a consumer that leaves items behind
@@ -198,133 +286,57 @@ impl<T> Queue<T> {
 }
 
 impl<T> Inner<T> {
+    /// Counts and places one item; those that have no place go to `displaced`.
+    fn admit(&mut self, item: T, weight: usize, displaced: &mut Vec<T>) {
+        self.stats.received += 1;
+        if self.closed {
+            self.stats.dropped_shutdown += 1;
+            return displaced.push(item);
+        }
+        let Limits { items, bytes, drop_oldest } = self.limits;
+        let fits = |now: usize| now.checked_add(weight).is_some_and(|all| all <= bytes);
+        if !fits(0) || (!drop_oldest && !fits(self.bytes)) {
+            self.stats.dropped_memory += 1;
+            return displaced.push(item);
+        }
+        if self.items.len() >= items {
+            if !drop_oldest {
+                self.stats.dropped_newest += 1;
+                return displaced.push(item);
+            }
+            self.stats.dropped_oldest += 1;
+            displaced.extend(self.give_up(true));
+        }
+        while !fits(self.bytes) {
+            self.stats.dropped_memory += 1;
+            displaced.extend(self.give_up(true));
+        }
+        self.items.push_back((item, weight));
+        self.bytes += weight;
+        self.stats.high_water = self.stats.high_water.max(self.items.len() as u64);
+    }
+
+    /// Takes the oldest item out, or the newest.
+    fn give_up(&mut self, oldest: bool) -> Option<T> {
+        let (item, weight) = if oldest { self.items.pop_front() } else { self.items.pop_back() }?;
+        self.bytes -= weight;
+        Some(item)
+    }
+
+    /// Gives back most of the buffer where it was for many more items than there are, so that light items of earlier
+    /// leave no room behind that heavy ones don't count.
+    fn tighten(&mut self) {
+        let len = self.items.len();
+        if self.items.capacity() > 2 * len + SPARE_PLACES {
+            self.items.shrink_to(len + len / 2);
+        }
+    }
+
     fn finished(&self) -> bool {
         self.closed && self.items.is_empty()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::thread;
-
-    use super::*;
-
-    fn block_on<F: Future>(future: F) -> F::Output {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
-    }
-
-    fn assert_balanced(stats: QueueStats) {
-        assert_eq!(stats.received, stats.processed + stats.dropped() + stats.len, "{stats:?}");
-    }
-
-    #[test]
-    fn a_full_queue_drops_the_oldest_or_refuses_the_newest() {
-        for (drop_on_full, left) in [(true, [3, 4]), (false, [1, 2])] {
-            let queue = Queue::new(2, drop_on_full);
-            assert!(queue.push(1));
-            assert_eq!(queue.push_all(&mut vec![2, 3, 4]), 2);
-            let stats = queue.stats();
-            assert_eq!(
-                (stats.dropped_oldest, stats.dropped_newest),
-                if drop_on_full { (2, 0) } else { (0, 2) }
-            );
-            assert_eq!((stats.len, stats.high_water, stats.capacity), (2, 2, 2));
-            let mut got = Vec::new();
-            assert_eq!(block_on(queue.pop_many(&mut got, 10)), 2);
-            assert_eq!(got, left);
-            assert_balanced(queue.stats());
-        }
-    }
-
-    #[test]
-    fn a_queue_of_size_zero_holds_one() {
-        let queue = Queue::new(0, false);
-        assert!(queue.push('a'));
-        assert!(!queue.push('b'));
-        assert_eq!(block_on(queue.pop()), Some('a'));
-    }
-
-    #[test]
-    fn a_closed_queue_gives_what_it_has_and_refuses_more() {
-        let queue = Queue::new(10, true);
-        queue.push_all(&mut vec![1, 2, 3]);
-        queue.close();
-        assert!(!queue.push(4));
-        assert_eq!(block_on(queue.pop()), Some(1));
-        assert_eq!(queue.discard(), 2);
-        assert_eq!(block_on(queue.pop()), None);
-        assert_eq!(block_on(queue.pop_many(&mut Vec::new(), 5)), 0);
-        let stats = queue.stats();
-        assert_eq!((stats.received, stats.processed, stats.dropped_shutdown), (4, 1, 3));
-        assert_balanced(stats);
-    }
-
-    #[test]
-    fn closing_wakes_every_waiting_consumer() {
-        let queue = Arc::new(Queue::<u32>::new(10, true));
-        let waiting: Vec<_> = (0..3)
-            .map(|_| {
-                let queue = Arc::clone(&queue);
-                thread::spawn(move || block_on(queue.pop()))
-            })
-            .collect();
-        queue.close();
-        for consumer in waiting {
-            assert_eq!(consumer.join().unwrap(), None);
-        }
-    }
-
-    /// Four producers, two consumers, one reader of the counters, for both ways of dropping.
-    #[test]
-    fn counters_balance_to_the_unit_under_concurrency() {
-        const EACH: u64 = 50_000;
-        for drop_on_full in [true, false] {
-            let queue = Arc::new(Queue::new(64, drop_on_full));
-            let producers: Vec<_> = (0..4)
-                .map(|producer| {
-                    let queue = Arc::clone(&queue);
-                    thread::spawn(move || {
-                        for start in (0..EACH).step_by(50) {
-                            if producer % 2 == 0 {
-                                queue.push_all(&mut (start..start + 50).collect());
-                            } else {
-                                (start..start + 50).for_each(|item| {
-                                    queue.push(item);
-                                });
-                            }
-                        }
-                    })
-                })
-                .collect();
-            let consumers: Vec<_> = (0..2)
-                .map(|_| {
-                    let queue = Arc::clone(&queue);
-                    thread::spawn(move || {
-                        block_on(async {
-                            let mut got = 0;
-                            let mut items = Vec::new();
-                            while queue.pop_many(&mut items, 7).await > 0 {
-                                got += items.len() as u64;
-                                items.clear();
-                                got += u64::from(queue.pop().await.is_some());
-                            }
-                            got
-                        })
-                    })
-                })
-                .collect();
-            for _ in 0..1_000 {
-                assert_balanced(queue.stats());
-            }
-            producers.into_iter().for_each(|producer| producer.join().unwrap());
-            queue.close();
-            let got: u64 = consumers.into_iter().map(|consumer| consumer.join().unwrap()).sum();
-            let stats = queue.stats();
-            assert_eq!(stats.received, 4 * EACH);
-            assert_eq!(stats.processed, got);
-            assert_eq!(stats.len, 0);
-            assert_balanced(stats);
-        }
-    }
-}
+#[path = "queue_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
  *
  *   tests FROM COUNT STATUS   starts and ends COUNT tests, `test::N`, with this status (a number)
  *   hit COUNT                 fires `hit` COUNT times: number, a string
+ *   json COUNT A B C D        fires `hit` COUNT times with a kilobyte of A, as many B, 0, as many C, D; - is nothing
  *   odd                       fires `odd`, whose second argument nobody can read
  *   many                      runs over MANY sites of the marker `many`
  *   semaphores                prints the listeners of start, end, hit
@@ -61,10 +62,25 @@ __asm__(".text\n.balign 16\n.type fire_many, @function\nfire_many:\n"
 
 static volatile unsigned short *listeners = semaphores;
 
+static void fire_json(unsigned long count, char part[4][64]) {
+    char text[1024] = "";
+    for (int i = 0; i < 4; i++)
+        if (strcmp(part[i], "-") == 0) part[i][0] = 0;
+    unsigned long step = strlen(part[1]) + strlen(part[2]);
+    unsigned long times = step ? (sizeof text - 2 - strlen(part[0]) - strlen(part[3])) / step : 0;
+    strcat(text, part[0]);
+    for (unsigned long i = 0; i < times; i++) strcat(text, part[1]);
+    strcat(text, "0");
+    for (unsigned long i = 0; i < times; i++) strcat(text, part[2]);
+    strcat(text, part[3]);
+    for (unsigned long i = 0; i < count; i++)
+        if (listeners[2]) fire_hit(i, text);
+}
+
 static void obey(char *line) {
     unsigned long a = 0, b = 0;
     int status = 0;
-    char text[64];
+    char text[64], part[4][64];
     if (sscanf(line, "tests %lu %lu %d", &a, &b, &status) == 3) {
         for (unsigned long i = a; i < a + b; i++) {
             snprintf(text, sizeof text, "test::%lu", i);
@@ -76,6 +92,8 @@ static void obey(char *line) {
             snprintf(text, sizeof text, "hit number %lu", i);
             if (listeners[2]) fire_hit(i, text);
         }
+    } else if (sscanf(line, "json %lu %63s %63s %63s %63s", &a, part[0], part[1], part[2], part[3]) == 5) {
+        fire_json(a, part);
     } else if (strncmp(line, "odd", 3) == 0) {
         fire_odd(1, 2, "three");
     } else if (strncmp(line, "many", 4) == 0) {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{basics, death, discovery, files, foreign, many, refusals, sinks};
+use crate::{basics, death, discovery, files, foreign, many, memory, refusals, sinks};
 
 /// A test.
 #[derive(Clone, Copy)]
@@ -45,6 +45,7 @@ pub(crate) const ALL: &[Case] = &[
     case("a_full_disk", sinks::full_disk),
     case("a_pipe_whose_reader_is_gone", sinks::closed_pipe),
     case("a_pipe_that_nobody_reads", sinks::unread_pipe),
+    case("hostile_json_to_a_pipe_that_nobody_reads_takes_bounded_memory", memory::hostile_json),
     case("bad_configs_are_told_with_file_line_and_key", refusals::configs),
     case("without_root_it_serves_degraded_health", refusals::not_root),
     case("without_capabilities_it_serves_degraded_health", refusals::root_without_capabilities),

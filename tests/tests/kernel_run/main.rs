@@ -10,6 +10,7 @@ mod discovery;
 mod files;
 mod foreign;
 mod many;
+mod memory;
 mod refusals;
 mod sinks;
 

@@ -88,6 +88,9 @@ fn full() -> Snapshot {
         dropped_oldest: 4,
         dropped_newest: 5,
         dropped_shutdown: 6,
+        dropped_memory: 7,
+        max_bytes: 1 << 24,
+        bytes: 20_000,
     };
     Snapshot {
         probes: vec![test_end(), generic("nextest", "run-start", 30)],
@@ -138,6 +141,9 @@ fn every_figure_of_the_snapshot_is_in_the_text() {
         (r#"sidecar_events_dropped_total{reason="queue_full_oldest"}"#, 8.0),
         (r#"sidecar_events_dropped_total{reason="queue_full_newest"}"#, 10.0),
         (r#"sidecar_events_dropped_total{reason="shutdown"}"#, 12.0),
+        (r#"sidecar_events_dropped_total{reason="memory"}"#, 14.0),
+        ("sidecar_queue_bytes", 20_000.0),
+        ("sidecar_queue_max_bytes", 16_777_216.0),
         (r#"sidecar_events_dropped_total{reason="write_failed"}"#, 8.0),
         (r#"sidecar_events_dropped_total{reason="serialize_failed"}"#, 1.0),
         (r#"sidecar_sink_events_written_total{sink="stdout"}"#, 70.0),
