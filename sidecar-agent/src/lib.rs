@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod observe;
 pub mod profiler;
 pub mod run;
+pub mod runtime;
 pub mod sampling;
 pub mod sinks;
 pub mod spec;

@@ -316,6 +316,12 @@ impl<A: Attacher> Manager<A> {
         std::mem::take(&mut self.superseded)
     }
 
+    /// Takes the probes off all images, as [`Manager::forget`] does for one.
+    pub fn forget_all(&mut self) -> Vec<Arc<ProbeInfo>> {
+        let all: Vec<ImageId> = self.attached.keys().copied().collect();
+        all.iter().flat_map(|id| self.forget(id)).collect()
+    }
+
     /// Takes the probes off all images. Everything stays known, for the last look at the counters.
     pub fn let_go(&mut self) {
         for attached in self.attached.values_mut() {

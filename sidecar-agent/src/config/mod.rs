@@ -209,6 +209,15 @@ pub struct Shutdown {
     /// Seconds that what waits has to be written.
     pub grace_sec: f64,
 }
+
+impl Shutdown {
+    /// The time that what waits has.
+    #[must_use]
+    pub fn grace(&self) -> std::time::Duration {
+        // The range is checked when the configuration is read.
+        std::time::Duration::try_from_secs_f64(self.grace_sec).unwrap_or_default()
+    }
+}
 /// `security`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Security {

@@ -45,12 +45,14 @@ pub struct Stats {
 }
 
 /// The accounting from hit to event: `hits = kept + sampled_out + lost + disabled`,
-/// `kept = received + not_yet_read`, and `received = processed + queued + dropped` by each reason.
+/// `kept + recalled = received + not_yet_read`, and `received = processed + queued + dropped` by each reason.
 pub struct Balance {
     /// Hits in scope, counted in the kernel.
     pub hits: u64,
     /// Hits whose record went into the ring.
     pub kept: u64,
+    /// Of the sampled-out hits, starts whose record was sent after all, because their test's end was kept.
+    pub recalled: u64,
     /// Hits whose record was left out by choice of rate.
     pub sampled_out: u64,
     /// Hits whose record found no room in the ring.
@@ -137,6 +139,8 @@ pub struct Current {
     pub map_memory_bytes: u64,
     /// Threads of the agent.
     pub thread_count: u64,
+    /// What is missing in the figures, and why.
+    pub unmeasured: Vec<String>,
 }
 
 /// Measurements of a window put together.

@@ -17,15 +17,14 @@ mod ladder;
 mod needs;
 mod state;
 mod streaks;
-mod weight;
 
 use serde::Serialize;
 
+pub use crate::event::{MOST_EVENT_BYTES, event_bytes};
 pub use cause::{Cause, Resource, Transition};
 pub use ladder::Level;
 pub use needs::{LEAST_QUEUE_BYTES, Needs, TooSmall, needs};
 pub use state::{Governor, MOST_TRANSITIONS, View};
-pub use weight::{MOST_EVENT_BYTES, event_bytes};
 
 /// What the agent may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

@@ -66,6 +66,11 @@ impl Health {
         self.lock().components.remove(name);
     }
 
+    /// Forgets the components whose names begin with `prefix`, but for these.
+    pub fn keep_only(&self, prefix: &str, names: &[String]) {
+        self.lock().components.retain(|name, _| !name.starts_with(prefix) || names.contains(name));
+    }
+
     /// Sets the figures of the agent's queue.
     pub fn set_queue(&self, queue: QueueStats) {
         self.lock().queue = Some(queue);

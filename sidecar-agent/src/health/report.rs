@@ -85,6 +85,12 @@ pub struct Resources {
     pub cpu_seconds: f64,
     /// Memory in RAM, in bytes.
     pub rss_bytes: u64,
+    /// Percent of one core at the last measurement, its BPF programs included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_percent: Option<f64>,
+    /// Memory in RAM and in the kernel's maps at the last measurement, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
 }
 
 /// The answer of `/health`.
@@ -102,6 +108,21 @@ pub struct Report {
     /// What the agent uses, once known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+}
+
+impl Report {
+    /// That of an agent that does not run.
+    #[must_use]
+    pub fn stopped() -> Self {
+        let runtime = ("runtime".to_owned(), Component::unhealthy("it does not run; start it"));
+        Self {
+            status: Level::Unhealthy,
+            uptime_seconds: 0.0,
+            components: [runtime].into(),
+            queue: None,
+            resources: None,
+        }
+    }
 }
 
 /// One step of the start-up.

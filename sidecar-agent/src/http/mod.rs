@@ -77,10 +77,10 @@ impl State {
     /// Answers from `health` and `metrics`, and streams what is published in `events`. The API says that the agent
     /// has not started until [`State::set_control`].
     #[must_use]
-    pub fn new(health: Arc<Health>, metrics: Metrics, events: Arc<Hub>) -> Self {
+    pub fn new(health: Arc<Health>, metrics: Arc<Metrics>, events: Arc<Hub>) -> Self {
         Self {
             health,
-            metrics: Arc::new(metrics),
+            metrics,
             control: Arc::default(),
             events,
             scrape: Turn::new(),

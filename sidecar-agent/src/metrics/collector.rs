@@ -13,7 +13,7 @@ use super::families::{self, Family};
 use super::registry::BuildInfo;
 use super::series::{Admitted, clean};
 use super::snapshot::{ProbeStats, Snapshot, Source};
-use crate::sinks::{QueueStats, SinkStats};
+use crate::sinks::SinkStats;
 
 /// Series that one probe takes: its counters, and its histogram's buckets, sum and count.
 const PROBE_SERIES: usize = 8;
@@ -177,7 +177,7 @@ impl Page<'_> {
         for (reason, count) in &snapshot.attach_refusals {
             self.add(families::REFUSALS, [reason], *count as f64);
         }
-        for (reason, count) in queue_drops(&snapshot.queue) {
+        for (reason, count) in snapshot.queue.drops() {
             self.add(families::DROPPED, [reason], count as f64);
         }
         for (reason, count) in &snapshot.decode_errors {
@@ -199,7 +199,7 @@ impl Page<'_> {
         self.add(families::SINK_QUEUE, [name], sink.queue.len as f64);
         self.add(families::ERRORS, ["sinks"], (sink.write_errors + sink.serialize_failed) as f64);
         let failed = SINK_REASONS.into_iter().zip([sink.write_failed, sink.serialize_failed]);
-        for (reason, count) in queue_drops(&sink.queue).into_iter().chain(failed) {
+        for (reason, count) in sink.queue.drops().into_iter().chain(failed) {
             self.add(families::SINK_DROPPED, [name, reason], count as f64);
             self.add(families::DROPPED, [reason], count as f64);
         }
@@ -208,15 +208,6 @@ impl Page<'_> {
     fn finish(self) -> Vec<MetricFamily> {
         self.samples.into_iter().map(|(family, samples)| encode(family, samples)).collect()
     }
-}
-
-fn queue_drops(queue: &QueueStats) -> [(&'static str, u64); 4] {
-    [
-        ("queue_full_oldest", queue.dropped_oldest),
-        ("queue_full_newest", queue.dropped_newest),
-        ("shutdown", queue.dropped_shutdown),
-        ("memory", queue.dropped_memory),
-    ]
 }
 
 fn encode(family: &Family, samples: BTreeMap<Vec<String>, Sample>) -> MetricFamily {

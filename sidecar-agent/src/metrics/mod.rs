@@ -12,7 +12,7 @@ mod snapshot;
 
 pub use registry::{BuildInfo, CONTENT_TYPE, Metrics, MetricsError};
 pub use series::{MAX_SERIES, OTHER};
-pub use snapshot::{ProbeStats, Snapshot, Source};
+pub use snapshot::{ProbeStats, RuntimeFigures, Snapshot, Source, Usage};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use prometheus::{Registry, TextEncoder};
+use prometheus::{Registry, TextEncoder, proto::MetricType};
 
 use super::collector::Kernel;
 use super::process::Process;
@@ -49,6 +49,28 @@ impl Metrics {
         registry.register(Box::new(kernel)).map_err(MetricsError::Register)?;
         registry.register(Box::new(Process::new())).map_err(MetricsError::Register)?;
         Ok(Self { registry })
+    }
+
+    /// Every metric: name, kind, the sum over its series (of a histogram the number of observations), and help.
+    #[must_use]
+    pub fn values(&self) -> Vec<(String, String, f64, String)> {
+        let value = |metric: &prometheus::proto::Metric, kind: MetricType| match kind {
+            MetricType::COUNTER => metric.get_counter().get_value(),
+            MetricType::GAUGE => metric.get_gauge().get_value(),
+            MetricType::HISTOGRAM => metric.get_histogram().get_sample_count() as f64,
+            MetricType::SUMMARY => metric.get_summary().sample_count() as f64,
+            MetricType::UNTYPED => 0.0,
+        };
+        self.registry
+            .gather()
+            .iter()
+            .map(|family| {
+                let kind = family.get_field_type();
+                let sum = family.get_metric().iter().map(|metric| value(metric, kind)).sum();
+                let word = format!("{kind:?}").to_lowercase();
+                (family.name().to_owned(), word, sum, family.help().to_owned())
+            })
+            .collect()
     }
 
     /// The text of one scrape. Calls [`Source::snapshot`] once and blocks as long as that does.

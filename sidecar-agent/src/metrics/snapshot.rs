@@ -2,6 +2,8 @@
 
 use sidecar_common::{Counters, Histogram};
 
+use crate::governor;
+use crate::handlers::HandlerStats;
 use crate::sinks::{QueueStats, SinkStats};
 
 /// Gives the state for one scrape.
@@ -20,6 +22,10 @@ pub struct ProbeStats {
     pub provider: String,
     /// The marker's name.
     pub marker: String,
+    /// The signal whose rate applies.
+    pub signal: String,
+    /// Sites that have a probe now.
+    pub sites: u64,
     /// The type that its events have.
     pub event_type: String,
     /// The type that its events have when the status is a failure, where that differs.
@@ -30,6 +36,46 @@ pub struct ProbeStats {
     pub counters: Counters,
     /// Durations, if the marker carries one.
     pub histogram: Option<Histogram>,
+}
+
+/// What the agent itself costs, as measured last. `None` is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// Percent of one core, its BPF programs included.
+    pub cpu_percent: Option<f64>,
+    /// The part that its BPF programs took.
+    pub bpf_cpu_percent: Option<f64>,
+    /// Bytes in RAM and in the kernel's maps.
+    pub memory_bytes: Option<u64>,
+    /// The part in the kernel's maps.
+    pub map_bytes: Option<u64>,
+    /// Threads.
+    pub threads: Option<u64>,
+}
+
+/// The runtime around an observer.
+#[derive(Clone, Debug)]
+pub struct RuntimeFigures {
+    /// Its cost.
+    pub usage: Usage,
+    /// The governor.
+    pub governor: governor::View,
+    /// The handlers.
+    pub handlers: Vec<HandlerStats>,
+    /// Reloads that succeeded.
+    pub reloads: u64,
+    /// Reloads that were refused.
+    pub reloads_refused: u64,
+    /// Whether the last one succeeded; true if there was none.
+    pub last_reload_succeeded: bool,
+    /// When the configuration in force was loaded, in nanoseconds since 1970 UTC.
+    pub last_reload_ns: i64,
+    /// Clients of the stream of events.
+    pub streams: u64,
+    /// Events that slow ones of them lost.
+    pub stream_events_lost: u64,
+    /// Whether the configuration wants anything watched.
+    pub enabled: bool,
 }
 
 /// The state of the agent at one moment.
@@ -59,6 +105,8 @@ pub struct Snapshot {
     pub queue: QueueStats,
     /// The sinks, each with its queue.
     pub sinks: Vec<SinkStats>,
+    /// What the runtime around the observer knows; none for `exec`.
+    pub runtime: Option<RuntimeFigures>,
     /// Errors of other components, by component (a closed set of words). Decoding and sinks are added from
     /// the fields above.
     pub errors: Vec<(&'static str, u64)>,

@@ -25,6 +25,12 @@ pub(super) fn monotonic_to_utc_ns() -> i64 {
     best.map_or(0, |(_, distance)| distance)
 }
 
+/// Now, in nanoseconds of CLOCK_MONOTONIC.
+pub(super) fn monotonic_ns() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default();
+    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::{SystemTime, UNIX_EPOCH};

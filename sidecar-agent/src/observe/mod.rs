@@ -13,6 +13,7 @@ mod scan;
 mod shared;
 mod sleep;
 mod snapshot;
+mod steering;
 mod watch;
 
 use std::{
@@ -29,6 +30,7 @@ use tokio::sync::oneshot;
 pub use cost::{OwnCost, own_cost};
 pub use drain::OnFull;
 pub use shared::{Totals, Wanted};
+pub use steering::Steering;
 
 use crate::{
     attach::Outcome,
@@ -178,6 +180,12 @@ impl Observer {
     #[must_use]
     pub fn source(&self) -> Arc<dyn Source> {
         Arc::new(Snapshots { shared: Arc::clone(&self.shared), queue: Arc::clone(&self.queue) })
+    }
+
+    /// What steers it from other threads.
+    #[must_use]
+    pub fn steering(&self) -> Steering {
+        Steering { shared: Arc::clone(&self.shared), queue: Arc::clone(&self.queue) }
     }
 
     /// Opens or closes a window in which the kernel measures its programs.

@@ -8,12 +8,13 @@ use std::{
     os::fd::OwnedFd,
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::SyncSender,
     },
 };
 
-use sidecar_common::Counters;
+use sidecar_common::{Counters, RATE_ONE, SignalState};
 
 use super::{
     ObserveError,
@@ -29,6 +30,7 @@ use crate::{
     config::{Config, threshold},
     elf::ImageId,
     mapping::{self, Mapping},
+    sampling::{Rate, signal_state},
     sinks::QueueStats,
 };
 
@@ -36,8 +38,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Wanted {
     pub(super) mappings: Vec<Mapping>,
-    /// Name and threshold, by index.
-    pub(super) signals: Vec<(String, u64)>,
+    /// Name and how it is sampled, by index.
+    pub(super) signals: Vec<(String, SignalState)>,
 }
 
 impl Wanted {
@@ -55,7 +57,8 @@ impl Wanted {
                     .ok_or_else(|| ObserveError::Wanted(format!("the rate {rate} is not from 0 to 1")))?,
                 None => signal.threshold,
             };
-            signals.push((signal.name, threshold));
+            let rate = Rate { threshold, manual: None };
+            signals.push((signal.name, signal_state(&config.sampling.adaptive, &rate, 1.0)));
         }
         Ok(Self { mappings, signals })
     }
@@ -117,7 +120,13 @@ pub(super) struct Shared {
     retiring: Mutex<Vec<(u64, Vec<Arc<ProbeInfo>>)>>,
     speaker: Speaker,
     pub(super) tallies: Tallies,
-    pub(super) signals: Vec<(String, u64)>,
+    signals: Mutex<Vec<(String, SignalState)>>,
+    /// Probes are off, and none is attached.
+    pub(super) suspended: AtomicBool,
+    /// What is there is to be looked at again.
+    pub(super) look_again: AtomicBool,
+    /// Wakes the thread that looks at programs.
+    pub(super) waker: OnceLock<SyncSender<u32>>,
     pub(super) ring_bytes: u64,
     /// Names of libraries that the config wants.
     pub(super) libraries: Mutex<Vec<String>>,
@@ -137,9 +146,12 @@ impl Shared {
         options: &LoadOptions,
     ) -> Result<(Self, RingReader), ObserveError> {
         let mut kernel = Kernel::load(options)?;
-        for (index, (_, threshold)) in wanted.signals.iter().enumerate() {
-            kernel.set_threshold(u8::try_from(index).unwrap_or(u8::MAX), *threshold)?;
+        for (index, (name, state)) in wanted.signals.iter().enumerate() {
+            let index = u8::try_from(index).unwrap_or(u8::MAX);
+            kernel.set_signal(index, state)?;
+            kernel.name_signal(name, index)?;
         }
+        kernel.set_hold_starts(Self::holds_starts(&wanted.signals))?;
         kernel.set_enabled(config.enabled)?;
         let reader = kernel
             .take_reader()
@@ -171,7 +183,10 @@ impl Shared {
             retiring: Mutex::default(),
             speaker: Speaker::default(),
             tallies: Tallies::default(),
-            signals: wanted.signals,
+            signals: Mutex::new(wanted.signals),
+            suspended: AtomicBool::new(!config.enabled),
+            look_again: AtomicBool::new(false),
+            waker: OnceLock::new(),
             ring_bytes: options.ring_bytes.into(),
             libraries: Mutex::default(),
             scope: options.scope,
@@ -197,6 +212,29 @@ impl Shared {
         lock(&self.retired)
     }
 
+    pub(super) fn signals(&self) -> MutexGuard<'_, Vec<(String, SignalState)>> {
+        lock(&self.signals)
+    }
+
+    /// Whether starts have to be held: some test may be sampled out.
+    pub(super) fn holds_starts(signals: &[(String, SignalState)]) -> bool {
+        signals.iter().any(|(_, state)| state.threshold < RATE_ONE)
+    }
+
+    /// Has the thread that looks at programs look at everything again.
+    pub(super) fn look_again(&self) {
+        self.look_again.store(true, Ordering::Release);
+        if let Some(waker) = self.waker.get() {
+            // If there is no room, the thread is awake.
+            let _ = waker.try_send(super::watch::NOBODY);
+        }
+    }
+
+    /// Whether a probe is off, and its specs only wait until no record of theirs is left.
+    pub(super) fn is_off(&self, probe: &ProbeInfo) -> bool {
+        lock(&self.retiring).iter().any(|(_, probes)| probes.iter().any(|off| off.spec == probe.spec))
+    }
+
     pub(super) fn tree(&self) -> io::Result<OwnedFd> {
         let kernel = self.kernel();
         let tree = kernel.tree().ok_or_else(|| io::Error::other("the scope is not a tree"))?;
@@ -206,6 +244,9 @@ impl Shared {
     pub(super) fn consider(&self, file: &File, path: &Path) -> Outcome {
         let (outcome, superseded) = {
             let mut manager = self.manager();
+            if self.suspended.load(Ordering::Acquire) {
+                return Outcome::NothingWanted;
+            }
             (manager.consider(file, path), manager.take_superseded())
         };
         if !superseded.is_empty() {
@@ -239,7 +280,7 @@ impl Shared {
         }
     }
 
-    fn retire(&self, probes: Vec<Arc<ProbeInfo>>) {
+    pub(super) fn retire(&self, probes: Vec<Arc<ProbeInfo>>) {
         // The round that the reader is in now may have begun before the probes came off.
         let due = Tallies::read(&self.tallies.emptied) + 2;
         lock(&self.retiring).push((due, probes));

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sidecar_common::{Histogram, RATE_ONE};
+use sidecar_common::{Histogram, RATE_ONE, SignalState};
 
 use super::{
     retired::add,
@@ -28,6 +28,8 @@ impl Shared {
             let stats = ProbeStats {
                 provider: mapping.provider.clone(),
                 marker: mapping.marker.clone(),
+                signal: mapping.signal.clone(),
+                sites: 0,
                 event_type: mapping.event_type_of(None).into_owned(),
                 failure_type: (is_end && mapping.event_type.is_none())
                     .then(|| mapping.event_type_of(Some(sidecar_common::Status::Failed)).into_owned()),
@@ -42,10 +44,22 @@ impl Shared {
             if let Some(histogram) = probe.histogram {
                 histograms.insert(key.clone(), histogram);
             }
+            if let Some(stats) = probes.get_mut(&key)
+                && !self.is_off(&probe)
+            {
+                stats.sites += probe.sites as u64;
+            }
             specs.push((key, probe.spec));
         }
         let figures = self.registry.figures();
+        let signals = self.signals().clone();
         let kernel = self.kernel();
+        let now = super::clock::monotonic_ns();
+        let mut rates = Vec::with_capacity(signals.len());
+        for (index, (name, state)) in (0..).zip(&signals) {
+            let boost = kernel.boost_state(index).unwrap_or_default();
+            rates.push((name.clone(), rate(in_force(state, boost.until_ns, now))));
+        }
         for (key, spec) in specs {
             if let (Some(stats), Ok(counters)) = (probes.get_mut(&key), kernel.counters(spec)) {
                 add(&mut stats.counters, &counters);
@@ -64,11 +78,7 @@ impl Shared {
             attached_sites: figures.sites as u64,
             attach_refusals: figures.refusals.iter().map(|(reason, count)| (reason.name(), *count)).collect(),
             ring_bytes: self.ring_bytes,
-            sampling_rates: self
-                .signals
-                .iter()
-                .map(|(name, threshold)| (name.clone(), rate(*threshold)))
-                .collect(),
+            sampling_rates: rates,
             reader_wakeups: Tallies::read(&tallies.wakeups),
             records_received: Tallies::read(&tallies.received),
             decode_errors: vec![
@@ -78,9 +88,17 @@ impl Shared {
             process_lost: kernel.process_lost().unwrap_or_default() + Tallies::read(&tallies.execs_missed),
             queue,
             sinks: Vec::new(),
+            runtime: None,
             errors: Vec::new(),
         }
     }
+}
+
+/// The threshold that the kernel programs go by at a time of CLOCK_MONOTONIC.
+fn in_force(state: &SignalState, boosted_until_ns: u64, now_ns: u64) -> u64 {
+    let boosted = if now_ns < boosted_until_ns { state.boosted } else { 0 };
+    let forced = if now_ns < state.forced_until_ns { state.forced } else { 0 };
+    state.threshold.max(boosted).max(forced)
 }
 
 /// The rate of a threshold, as people wrote it: a threshold is finer than any rate needs to be told.

@@ -33,7 +33,7 @@ const SWEEP: Duration = Duration::from_secs(10);
 /// How long the thread sleeps at most.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What is sent in place of a process's id to wake the thread: no process has it.
-const NOBODY: u32 = 0;
+pub(super) const NOBODY: u32 = 0;
 
 /// The running thread.
 pub(super) struct Watch {
@@ -54,6 +54,8 @@ impl Watch {
     ) -> io::Result<Self> {
         *shared.libraries.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
             config.discovery.libraries.clone();
+        // There is one watch.
+        let _ = shared.waker.set(executed.clone());
         let stop = Arc::new(AtomicBool::new(false));
         let mut watcher = Watcher {
             stop: Arc::clone(&stop),
@@ -166,6 +168,9 @@ impl Watcher {
                 }
                 // The observer holds a sender for as long as this thread lives.
                 Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if self.shared.look_again.swap(false, Ordering::AcqRel) {
+                self.look();
             }
             self.shared.reclaim();
             if self.shared.is_node() && swept.elapsed() >= SWEEP {

@@ -1,23 +1,15 @@
-//! `sidecar run`: the agent for a node, from its start to its orderly end.
-//!
-//! Three parts run side by side: the data path ([`crate::observe`]), HTTP on a runtime of its own, and this, which
-//! waits for signals and looks after health.
+//! `sidecar run`: the agent for a node, from its start to its orderly end. What runs is [`crate::runtime`].
 
 mod agent;
 mod descriptors;
-mod fan_out;
-mod serving;
-mod source;
 
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
 
 use crate::{
     check,
     cli::RunArgs,
-    config::{self, Config, ConfigError, EX_CONFIG},
-    http::{HttpError, SecurityError, SocketError},
-    metrics::MetricsError,
-    sinks::SinkError,
+    config::{self, ConfigError, EX_CONFIG},
+    runtime::{Origin, RuntimeError, Start},
 };
 
 /// Why the agent could not start or go on.
@@ -26,27 +18,9 @@ pub enum RunError {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A sink can't be written.
+    /// The agent could not start.
     #[error(transparent)]
-    Sink(#[from] SinkError),
-    /// The address can't be listened on.
-    #[error(transparent)]
-    Http(#[from] HttpError),
-    /// The Unix socket can't be had.
-    #[error(transparent)]
-    Socket(#[from] SocketError),
-    /// The server can't be protected as configured.
-    #[error(transparent)]
-    Security(#[from] SecurityError),
-    /// The metrics can't be registered.
-    #[error(transparent)]
-    Metrics(#[from] MetricsError),
-    /// What is wanted contradicts itself.
-    #[error("{0}")]
-    Wanted(String),
-    /// A runtime, a thread or a signal handler can't be had.
-    #[error("starting: {0}")]
-    System(#[source] io::Error),
+    Runtime(#[from] RuntimeError),
 }
 
 impl RunError {
@@ -54,18 +28,26 @@ impl RunError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Wanted(_) | Self::Security(_) => EX_CONFIG,
-            Self::Sink(_) | Self::Http(_) | Self::Socket(_) | Self::Metrics(_) | Self::System(_) => 1,
+            Self::Config(_) | Self::Runtime(RuntimeError::Wanted(_) | RuntimeError::Security(_)) => EX_CONFIG,
+            Self::Runtime(
+                RuntimeError::Sink(_)
+                | RuntimeError::Handlers(_)
+                | RuntimeError::Http(_)
+                | RuntimeError::Socket(_)
+                | RuntimeError::Metrics(_)
+                | RuntimeError::System(_)
+                | RuntimeError::Running,
+            ) => 1,
         }
     }
 }
 
-/// Runs the agent until SIGTERM or SIGINT.
+/// Runs the agent until SIGTERM or SIGINT. SIGHUP reads the configuration again.
 ///
 /// # Errors
 /// Only what can't be told by health: see [`RunError`]. A kernel that can't be watched is health's to tell.
 pub fn run(args: &RunArgs, object: Option<PathBuf>) -> Result<(), RunError> {
-    let config = configuration(args)?;
+    let config = config::read(args.config.as_deref(), &check::overrides(args.listen))?;
     for hint in config.hints() {
         tracing::warn!("{hint}");
     }
@@ -73,11 +55,9 @@ pub fn run(args: &RunArgs, object: Option<PathBuf>) -> Result<(), RunError> {
         tracing::warn!("{key} is set but has no effect in this version");
     }
     let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::System)?;
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RuntimeError::System)?;
     descriptors::raise();
-    runtime.block_on(agent::live(&config, object))
-}
-
-fn configuration(args: &RunArgs) -> Result<Config, ConfigError> {
-    config::read(args.config.as_deref(), &check::overrides(args.listen))
+    let origin = Origin { file: args.config.clone(), listen: args.listen };
+    let start = Start { origin: Some(origin), object, serve: true, sinks: true };
+    runtime.block_on(agent::live(&config, start))
 }

@@ -40,6 +40,17 @@ pub struct QueueStats {
 }
 
 impl QueueStats {
+    /// Drops by reason, as in metrics and the API.
+    #[must_use]
+    pub const fn drops(&self) -> [(&'static str, u64); 4] {
+        [
+            ("queue_full_oldest", self.dropped_oldest),
+            ("queue_full_newest", self.dropped_newest),
+            ("shutdown", self.dropped_shutdown),
+            ("memory", self.dropped_memory),
+        ]
+    }
+
     /// Drops for any reason.
     #[must_use]
     pub const fn dropped(&self) -> u64 {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::RunError;
+use super::RuntimeError;
 use crate::{
     config::{Config, DEFAULT_SOCKET, Source},
     http::{self, Guard, Limits, Listeners, SecurityFiles, Socket, SocketError},
@@ -16,7 +16,7 @@ use crate::{
 ///
 /// # Errors
 /// What was asked for and can't be had. The default socket is not asked for: without it the agent goes on.
-pub(super) fn listeners(config: &Config) -> Result<Option<Listeners>, RunError> {
+pub(super) fn listeners(config: &Config) -> Result<Option<Listeners>, RuntimeError> {
     let http = &config.http;
     let guard = Arc::new(Guard::open(SecurityFiles {
         web_config: file(&http.web_config),

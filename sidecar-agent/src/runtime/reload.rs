@@ -1,0 +1,136 @@
+//! Reading the configuration again: whole or not at all.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use super::core::Core;
+use crate::{
+    check,
+    config::{self, Change, Config, NotLive},
+    control::{ReloadRefused, ReloadReport},
+    governor::{Budget, needs},
+    handlers::HandlersError,
+    profiler,
+};
+
+/// Where a configuration is read from.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The file; without one there are the environment, flags and defaults.
+    pub file: Option<PathBuf>,
+    /// The flag `--listen`.
+    pub listen: Option<SocketAddr>,
+}
+
+/// Why a configuration was not taken over.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// It can't be used.
+    #[error(transparent)]
+    Unusable(#[from] check::Unusable),
+    /// It changes what can't be changed without a restart.
+    #[error(transparent)]
+    NotLive(#[from] NotLive),
+    /// A handler can't be started.
+    #[error("handlers: {0}")]
+    Handlers(#[from] HandlersError),
+}
+
+/// The configuration in force, and how it came to be.
+pub(super) struct InForce {
+    pub(super) config: Config,
+    pub(super) origin: Option<Origin>,
+    pub(super) loaded_ns: i64,
+    pub(super) reloads: u64,
+    pub(super) refused: u64,
+    pub(super) last_refusal: Option<String>,
+}
+
+impl InForce {
+    pub(super) fn new(config: Config, origin: Option<Origin>) -> Self {
+        Self { config, origin, loaded_ns: utc_ns(), reloads: 0, refused: 0, last_refusal: None }
+    }
+}
+
+/// Now, in nanoseconds since 1970 UTC.
+pub(super) fn utc_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+impl Core {
+    /// Reads the configuration again from where it came, and applies it. Gives the keys that changed.
+    pub(super) fn reload_from_origin(&self) -> Result<ReloadReport, ReloadRefused> {
+        let begun = Instant::now();
+        // One at a time, from the reading to the end.
+        let mut in_force = self.in_force();
+        let origin = in_force.origin.clone().unwrap_or_default();
+        let read = check::usable(origin.file.as_deref(), &check::overrides(origin.listen));
+        let outcome = read.map_err(ReloadError::from).and_then(|fresh| self.apply(&mut in_force, fresh));
+        match outcome {
+            Ok(changes) => {
+                in_force.reloads += 1;
+                in_force.loaded_ns = utc_ns();
+                in_force.last_refusal = None;
+                let changed: Vec<String> = changes.into_iter().map(|change| change.key).collect();
+                if changed.is_empty() {
+                    tracing::info!("the configuration was read again; nothing in it changed");
+                } else {
+                    tracing::info!("the configuration was read again; changed: {}", changed.join(", "));
+                }
+                Ok(ReloadReport { changed, duration_seconds: begun.elapsed().as_secs_f64() })
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                tracing::error!("the configuration stays as it was: {reason}");
+                in_force.refused += 1;
+                in_force.last_refusal = Some(reason);
+                Err(refusal(error))
+            }
+        }
+    }
+
+    /// Applies a configuration in place of the one in force.
+    fn apply(&self, in_force: &mut InForce, fresh: Config) -> Result<Vec<Change>, ReloadError> {
+        let changes = config::only_live(&in_force.config, &fresh)?;
+        // The one step that can fail comes first, and is itself whole or nothing.
+        self.handlers.replace_all(&fresh.handlers, fresh.shutdown.grace())?;
+        self.put_in_force(&fresh);
+        in_force.config = fresh;
+        Ok(changes)
+    }
+
+    /// What can't fail of applying a configuration.
+    pub(super) fn put_in_force(&self, config: &Config) {
+        let budget = Budget::of(&config.resources);
+        if let Err(error) = needs(config).check(&budget) {
+            tracing::warn!("{error}");
+        }
+        self.rates().reload(config);
+        self.write_rates();
+        if self.governor().view().budget != budget {
+            self.governor().reset(budget, super::core::monotonic_ns());
+            self.obey(&self.governor().decision());
+        }
+        self.profiler().configure(profiler::Settings::of(&config.profiling));
+        if let Some(steering) = self.steering() {
+            let items = usize::try_from(config.resources.max_queue_size).unwrap_or(usize::MAX);
+            let bytes = needs(config).queue_bytes(&budget);
+            steering.set_queue_limits(items, bytes, config.resources.drop_on_full);
+        }
+        self.set_enabled(config.enabled);
+    }
+}
+
+/// The refusal as the API tells it.
+fn refusal(error: ReloadError) -> ReloadRefused {
+    let reason = error.to_string();
+    let needs_restart = match error {
+        ReloadError::NotLive(not_live) => not_live.0.into_iter().map(|change| change.key).collect(),
+        ReloadError::Unusable(_) | ReloadError::Handlers(_) => Vec::new(),
+    };
+    ReloadRefused { reason, needs_restart, ..ReloadRefused::default() }
+}
