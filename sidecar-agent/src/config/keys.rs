@@ -45,10 +45,6 @@ const fn fixed(why: &'static str, key: Key) -> Key {
     Key { restart: Some(why), ..key }
 }
 
-const fn later(key: Key) -> Key {
-    Key { in_force: false, ..key }
-}
-
 const fn env(name: &'static str, key: Key) -> Key {
     Key { env: Some(name), ..key }
 }
@@ -113,36 +109,36 @@ pub static KEYS: &[Key] = &[
         rate(|c| &mut c.sampling.perf_metrics),
     ),
     key("sampling.debug_logs", "The same for the signal `debug_logs`.", rate(|c| &mut c.sampling.debug_logs)),
-    later(key(
+    key(
         "sampling.adaptive.enabled",
         "Anomalies raise their signal's rate. `adaptive: enabled` is short for it.",
         Field::Switch(|c| &mut c.sampling.adaptive.enabled),
-    )),
-    later(key(
+    ),
+    key(
         "sampling.adaptive.boost_factor",
         "A raised rate is this many times the configured one.",
         number(|c| &mut c.sampling.adaptive.boost_factor, 1.0, 1000.0),
-    )),
-    later(key(
+    ),
+    key(
         "sampling.adaptive.boost_duration",
         "Seconds for which a rate stays raised.",
         number(|c| &mut c.sampling.adaptive.boost_duration, 1.0, DAY),
-    )),
-    later(key(
+    ),
+    key(
         "sampling.adaptive.anomaly_threshold",
         "Anomalies within the window that raise the rate.",
         count(|c| &mut c.sampling.adaptive.anomaly_threshold, 1, sidecar_common::MAX_ANOMALIES as u64),
-    )),
-    later(key(
+    ),
+    key(
         "sampling.adaptive.anomaly_window",
         "The window in seconds.",
         number(|c| &mut c.sampling.adaptive.anomaly_window, 1.0, DAY),
-    )),
-    later(key(
+    ),
+    key(
         "sampling.adaptive.max_boost_seconds_per_hour",
         "Seconds of an hour for which a signal's rate may be raised, whoever reports anomalies.",
         number(|c| &mut c.sampling.adaptive.max_boost_seconds_per_hour, 1.0, 3600.0),
-    )),
+    ),
     env(
         "SIDECAR_MAX_QUEUE_SIZE",
         key(
@@ -153,65 +149,61 @@ pub static KEYS: &[Key] = &[
     ),
     env(
         "SIDECAR_CPU_BUDGET",
-        later(key(
+        key(
             "resources.max_cpu_percent",
             "The agent's budget in percent of one core.",
             number(|c| &mut c.resources.max_cpu_percent, 0.1, 100.0),
-        )),
+        ),
     ),
     env(
         "SIDECAR_MEMORY_BUDGET_MB",
-        later(key(
+        key(
             "resources.max_memory_mb",
             "The agent's memory budget in MB (10^6 bytes).",
             count(|c| &mut c.resources.max_memory_mb, 10, 1_000_000),
-        )),
+        ),
     ),
     key(
         "resources.drop_on_full",
         "A full queue drops its oldest event (true) or refuses the new one (false).",
         Field::Switch(|c| &mut c.resources.drop_on_full),
     ),
-    later(key(
-        "profiling.enabled",
-        "The agent measures its own cost.",
-        Field::Switch(|c| &mut c.profiling.enabled),
-    )),
-    later(key(
+    key("profiling.enabled", "The agent measures its own cost.", Field::Switch(|c| &mut c.profiling.enabled)),
+    key(
         "profiling.sampling_interval",
         "Seconds between two measurements.",
         number(|c| &mut c.profiling.sampling_interval, 0.1, 3600.0),
-    )),
-    later(key(
+    ),
+    key(
         "profiling.deep_profiling",
         "It measures each of its threads and BPF programs.",
         Field::Switch(|c| &mut c.profiling.deep_profiling),
-    )),
-    later(key(
+    ),
+    key(
         "health_checks.enabled",
         "The agent checks its parts.",
         Field::Switch(|c| &mut c.health_checks.enabled),
-    )),
-    later(key(
+    ),
+    key(
         "health_checks.interval_sec",
         "Seconds between two checks.",
         count(|c| &mut c.health_checks.interval_sec, 1, 86_400),
-    )),
-    later(key(
+    ),
+    key(
         "health_checks.failure_threshold",
         "Failures in a row that make a part unhealthy.",
         count(|c| &mut c.health_checks.failure_threshold, 1, 1000),
-    )),
-    later(key(
+    ),
+    key(
         "reload.watch",
         "The configuration file is watched; a change of it is a reload, as SIGHUP is.",
         Field::Switch(|c| &mut c.reload.watch),
-    )),
-    later(key(
+    ),
+    key(
         "shutdown.grace_sec",
         "Seconds that what waits has to be written when the agent ends.",
         number(|c| &mut c.shutdown.grace_sec, 0.0, 3600.0),
-    )),
+    ),
     key("probes", "Markers of other programs and what their arguments mean.", Field::Probes),
     key(
         "discovery.files",

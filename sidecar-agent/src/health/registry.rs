@@ -188,7 +188,7 @@ mod tests {
                 "ring": {"status": "healthy", "message": "nothing lost", "lost": 0, "share": 0.5}}})
         );
         health.set_queue(QueueStats { capacity: 10, len: 2, ..QueueStats::default() });
-        health.set_resources(Resources { cpu_seconds: 1.5, rss_bytes: 1024 });
+        health.set_resources(Resources { cpu_seconds: 1.5, rss_bytes: 1024, ..Resources::default() });
         let full = serde_json::to_value(health.report(start + Duration::from_secs(3))).unwrap();
         assert_eq!(full["uptime_seconds"], json!(3.0));
         assert_eq!(full["resources"], json!({"cpu_seconds": 1.5, "rss_bytes": 1024}));

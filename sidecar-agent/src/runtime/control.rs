@@ -82,7 +82,10 @@ impl Core {
     fn unknown(&self, name: &str) -> Refused {
         let rates = self.rates();
         let known: Vec<&str> = rates.names().map(String::as_str).collect();
-        Refused::UnknownSignal { signal: name.to_owned(), nearest: nearest(name, known.into_iter()).map(str::to_owned) }
+        Refused::UnknownSignal {
+            signal: name.to_owned(),
+            nearest: nearest(name, known.into_iter()).map(str::to_owned),
+        }
     }
 
     fn is_known(&self, name: &str) -> Result<(), Refused> {

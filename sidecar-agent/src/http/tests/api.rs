@@ -199,7 +199,7 @@ fn before_the_agent_has_started_the_api_says_so() {
     let health = Arc::new(Health::new(Instant::now(), &[]));
     let build = BuildInfo { version: "1".into(), arch: "a".into(), kernel_object: "o".into() };
     let metrics = Metrics::new(Arc::new(Gate::default()), build).unwrap();
-    let state = State::new(health, metrics, Arc::new(Hub::new(HubLimits::default())));
+    let state = State::new(health, Arc::new(metrics), Arc::new(Hub::new(HubLimits::default())));
     let guard = Arc::new(Guard::open(SecurityFiles::default()).unwrap());
     let listeners = Listeners { tcp: Some(bind("127.0.0.1:0").unwrap()), unix: None, guard };
     let handle = spawn(listeners, state.clone(), Limits::default()).unwrap();

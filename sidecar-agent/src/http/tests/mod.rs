@@ -75,7 +75,7 @@ impl Server {
         let hub = Arc::new(Hub::new(hub_limits));
         let build = BuildInfo { version: "1".into(), arch: "a".into(), kernel_object: "o".into() };
         let metrics = Metrics::new(gate.clone(), build).unwrap();
-        let state = State::new(Arc::clone(&health), metrics, Arc::clone(&hub));
+        let state = State::new(Arc::clone(&health), Arc::new(metrics), Arc::clone(&hub));
         state.set_control(control.clone());
         let guard = Arc::new(Guard::open(files).unwrap());
         let unix = Some(Socket::bind(&directory.path().join("run/s.sock")).unwrap());

@@ -57,6 +57,8 @@ fn test_end() -> ProbeStats {
         histogram.sum_ns += ns;
     }
     ProbeStats {
+        signal: "test_events".to_owned(),
+        sites: 1,
         provider: "sidecar".into(),
         marker: "test_end".into(),
         event_type: "test_end".into(),
@@ -93,6 +95,7 @@ fn full() -> Snapshot {
         bytes: 20_000,
     };
     Snapshot {
+        runtime: None,
         probes: vec![test_end(), generic("nextest", "run-start", 30)],
         attached_images: 3,
         attached_sites: 12,
