@@ -91,6 +91,7 @@ fn matches(pattern: &str, text: &str) -> bool {
         ":[0-9]{1,5}$" => text.rsplit_once(':').is_some_and(|(_, port)| {
             (1..=5).contains(&port.len()) && port.chars().all(|c| c.is_ascii_digit())
         }),
+        "^(/.*)?$" => text.is_empty() || text.starts_with('/'),
         pattern => panic!("the pattern {pattern}"),
     }
 }
