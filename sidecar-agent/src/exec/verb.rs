@@ -108,6 +108,7 @@ fn prepare(args: &ExecArgs, object: Option<PathBuf>) -> Result<Session, Refusal>
             object,
             rate: Some(args.rate),
             on_full: OnFull::Wait,
+            ignore_own: false,
             queue_bytes: QUEUE_BYTES,
         };
         match Observer::start(&config, options, Report::new(summary.clone(), sink)) {

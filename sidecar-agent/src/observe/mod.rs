@@ -76,6 +76,8 @@ pub struct Options {
     pub scope: Scope,
     /// An object in place of the built-in one.
     pub object: Option<PathBuf>,
+    /// Leave this process's own program out: it has the markers too, and nothing to say by them.
+    pub ignore_own: bool,
     /// One rate for all signals in place of the configured ones.
     pub rate: Option<f64>,
     /// What to do when events come faster than they are taken.
@@ -121,7 +123,10 @@ impl Observer {
             object: options.object,
             ..LoadOptions::default()
         };
-        let (shared, reader) = Shared::load(wanted, config, &load)?;
+        let (mut shared, reader) = Shared::load(wanted, config, &load)?;
+        if options.ignore_own {
+            shared.ignore_own();
+        }
         let shared = Arc::new(shared);
         let capacity = usize::try_from(config.resources.max_queue_size).unwrap_or(10_000);
         let most_bytes = usize::try_from(options.queue_bytes).unwrap_or(usize::MAX);

@@ -28,7 +28,7 @@ use crate::{
         AttachMethod, BpfError, Features, Kernel, LoadOptions, ProgramStats, RingReader, Scope, StatsWindow,
     },
     config::{Config, threshold},
-    elf::ImageId,
+    elf::{ImageId, inode},
     mapping::{self, Mapping},
     sampling::{Rate, signal_state},
     sinks::QueueStats,
@@ -121,6 +121,8 @@ pub(super) struct Shared {
     speaker: Speaker,
     pub(super) tallies: Tallies,
     signals: Mutex<Vec<(String, SignalState)>>,
+    /// The program that is left out, by device and inode.
+    ignored: Option<(u64, u64)>,
     /// Probes are off, and none is attached.
     pub(super) suspended: AtomicBool,
     /// What is there is to be looked at again.
@@ -184,6 +186,7 @@ impl Shared {
             speaker: Speaker::default(),
             tallies: Tallies::default(),
             signals: Mutex::new(wanted.signals),
+            ignored: None,
             suspended: AtomicBool::new(!config.enabled),
             look_again: AtomicBool::new(false),
             waker: OnceLock::new(),
@@ -193,6 +196,11 @@ impl Shared {
             window: Mutex::new(None),
         };
         Ok((shared, reader))
+    }
+
+    /// Leaves this process's own program out.
+    pub(super) fn ignore_own(&mut self) {
+        self.ignored = File::open("/proc/self/exe").and_then(|file| inode(&file)).ok();
     }
 
     /// Whether every process is watched.
@@ -242,6 +250,9 @@ impl Shared {
     }
 
     pub(super) fn consider(&self, file: &File, path: &Path) -> Outcome {
+        if self.ignored.is_some() && inode(file).ok() == self.ignored {
+            return Outcome::NothingWanted;
+        }
         let (outcome, superseded) = {
             let mut manager = self.manager();
             if self.suspended.load(Ordering::Acquire) {

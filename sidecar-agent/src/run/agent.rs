@@ -18,7 +18,7 @@ pub(super) async fn live(config: &Config, start: Start) -> Result<(), RunError> 
     // Heard from now on: whatever is going on, they end the agent in good order.
     let mut told = Told::new().map_err(RuntimeError::System)?;
     let mut node = Node::open(config, &start)?;
-    node.observe(config, start.object)?;
+    node.observe(config, &start)?;
     let mut looked = node.take_looked();
     loop {
         tokio::select! {

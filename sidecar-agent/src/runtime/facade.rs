@@ -102,7 +102,7 @@ impl SidecarRuntime {
             .build()
             .map_err(RuntimeError::System)?;
         let mut node = Node::open(&self.config, &self.start)?;
-        node.observe(&self.config, self.start.object.clone())?;
+        node.observe(&self.config, &self.start)?;
         if let Some(looked) = node.take_looked() {
             // What is not looked at by then is looked at later.
             let _ = runtime.block_on(async { tokio::time::timeout(PATIENCE, looked).await });

@@ -41,6 +41,8 @@ pub struct Start {
     pub serve: bool,
     /// Whether the configured sinks are written.
     pub sinks: bool,
+    /// Whether this process's own program is left out.
+    pub ignore_own: bool,
 }
 
 /// A running agent. Dropping it detaches every probe.
@@ -120,13 +122,14 @@ impl Node {
     ///
     /// # Errors
     /// What is wanted contradicts itself, or the system refuses a thread.
-    pub fn observe(&mut self, config: &Config, object: Option<PathBuf>) -> Result<(), RuntimeError> {
+    pub fn observe(&mut self, config: &Config, start: &Start) -> Result<(), RuntimeError> {
         let health = &self.core.health;
         health.step_waits("kernel", "loading the kernel programs");
         let budget = Budget::of(&config.resources);
         let options = Options {
             scope: Scope::Node,
-            object,
+            object: start.object.clone(),
+            ignore_own: start.ignore_own,
             rate: None,
             on_full: OnFull::Drop,
             queue_bytes: needs(config).queue_bytes(&budget),
