@@ -20,19 +20,33 @@ pub(super) struct Line(pub(super) Bytes);
 /// The consumer of `sidecar run`.
 pub(super) struct FanOut {
     queues: Vec<Arc<Queue<Line>>>,
-    batch: Vec<Line>,
+    /// The lines of a batch, one after the other: they share one allocation.
+    text: Vec<u8>,
+    /// Where each line ends in it.
+    ends: Vec<usize>,
 }
 
 impl FanOut {
     pub(super) fn new(queues: Vec<Arc<Queue<Line>>>) -> Self {
-        Self { queues, batch: Vec::with_capacity(BATCH) }
+        Self { queues, text: Vec::new(), ends: Vec::with_capacity(BATCH) }
     }
 
     fn hand_on(&mut self) {
-        for queue in &self.queues {
-            queue.push_all(&mut self.batch.clone());
+        // The next batch is likely to be about as long.
+        let next = Vec::with_capacity(self.text.len());
+        let text = Bytes::from(std::mem::replace(&mut self.text, next));
+        let mut start = 0;
+        let mut lines: Vec<Line> = Vec::with_capacity(self.ends.len());
+        for end in self.ends.drain(..) {
+            lines.push(Line(text.slice(start..end)));
+            start = end;
         }
-        self.batch.clear();
+        if let Some((last, others)) = self.queues.split_last() {
+            for queue in others {
+                queue.push_all(&mut lines.clone());
+            }
+            last.push_all(&mut lines);
+        }
     }
 }
 
@@ -41,21 +55,24 @@ impl Consumer for FanOut {
         if self.queues.is_empty() {
             return;
         }
-        let mut line = Vec::with_capacity(512);
-        match write_line(&event, &mut line) {
+        let start = self.text.len();
+        match write_line(&event, &mut self.text) {
             Ok(()) => {
-                line.pop();
-                self.batch.push(Line(line.into()));
+                self.text.pop();
+                self.ends.push(self.text.len());
             }
-            Err(error) => tracing::error!("an event has no form in JSON: {error}"),
+            Err(error) => {
+                self.text.truncate(start);
+                tracing::error!("an event has no form in JSON: {error}");
+            }
         }
-        if self.batch.len() >= BATCH {
+        if self.ends.len() >= BATCH {
             self.hand_on();
         }
     }
 
     fn idle(&mut self) {
-        if !self.batch.is_empty() {
+        if !self.ends.is_empty() {
             self.hand_on();
         }
     }
