@@ -6,8 +6,9 @@ use bytes::Bytes;
 
 use super::seen::Seen;
 use crate::{
-    event::Event,
+    event::{Event, write_line},
     handlers::{Handlers, Message},
+    mapping::EventKind,
     observe::Consumer,
     sinks::Queue,
     stream::Hub,
@@ -17,6 +18,8 @@ use crate::{
 const BATCH: usize = 256;
 /// Bytes handed over at the latest.
 const BATCH_BYTES: usize = 256 << 10;
+/// Events in a row after which the list of tests is left alone until there is time again.
+const BUSY: u32 = 2048;
 
 /// One event as JSON, without its newline.
 #[derive(Clone, Debug)]
@@ -32,11 +35,15 @@ impl Line {
 /// The consumer of a runtime.
 pub(super) struct FanOut {
     queues: Vec<Arc<Queue<Line>>>,
-    batch: Vec<Line>,
-    weight: usize,
+    /// The lines of a batch, one after the other: they share one allocation.
+    text: Vec<u8>,
+    /// Where each line ends in it.
+    ends: Vec<usize>,
     handlers: Arc<Handlers>,
     hub: Arc<Hub>,
     seen: Arc<Mutex<Seen>>,
+    /// Events since there was time.
+    busy: u32,
 }
 
 impl FanOut {
@@ -46,43 +53,86 @@ impl FanOut {
         hub: Arc<Hub>,
         seen: Arc<Mutex<Seen>>,
     ) -> Self {
-        Self { queues, batch: Vec::with_capacity(BATCH), weight: 0, handlers, hub, seen }
+        let ends = Vec::with_capacity(BATCH);
+        Self { queues, text: Vec::new(), ends, handlers, hub, seen, busy: 0 }
+    }
+
+    /// Writes the event behind the batch's text, without a newline; gives where it begins.
+    fn write(&mut self, event: &Event) -> Option<usize> {
+        let start = self.text.len();
+        match write_line(event, &mut self.text) {
+            Ok(()) => {
+                self.text.pop();
+                Some(start)
+            }
+            Err(error) => {
+                self.text.truncate(start);
+                tracing::error!("an event has no form in JSON: {error}");
+                None
+            }
+        }
     }
 
     fn hand_on(&mut self) {
+        // The next batch is likely to be about as long.
+        let next = Vec::with_capacity(self.text.len());
+        let text = Bytes::from(std::mem::replace(&mut self.text, next));
+        let mut start = 0;
+        let mut lines: Vec<Line> = Vec::with_capacity(self.ends.len());
+        for end in self.ends.drain(..) {
+            lines.push(Line(text.slice(start..end)));
+            start = end;
+        }
         if let Some((last, others)) = self.queues.split_last() {
             for queue in others {
-                queue.push_all(&mut self.batch.clone());
+                queue.push_all(&mut lines.clone());
             }
-            last.push_all(&mut self.batch);
+            last.push_all(&mut lines);
         }
-        self.batch.clear();
-        self.weight = 0;
+    }
+
+    fn remember(&mut self, event: &Event) {
+        match event.kind {
+            EventKind::TestStart | EventKind::TestEnd => {}
+            EventKind::Generic | EventKind::Anomaly => return,
+        }
+        self.busy = self.busy.saturating_add(1);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.busy < BUSY {
+            seen.take(event);
+        } else {
+            seen.omit();
+        }
     }
 }
 
 impl Consumer for FanOut {
     fn take(&mut self, event: Event) {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).take(&event);
-        let message = Message::new(event);
-        let wanted = !self.queues.is_empty() || self.hub.wanted();
-        if wanted && let Some(line) = message.line() {
-            self.hub.publish(message.event(), &line);
-            if !self.queues.is_empty() {
-                self.weight += line.len();
-                self.batch.push(Line(line));
+        self.remember(&event);
+        let streams = self.hub.wanted();
+        if !self.queues.is_empty() || streams {
+            if let Some(start) = self.write(&event) {
+                if streams {
+                    self.hub.publish(&event, &Bytes::copy_from_slice(&self.text[start..]));
+                }
+                if self.queues.is_empty() {
+                    self.text.truncate(start);
+                } else {
+                    self.ends.push(self.text.len());
+                }
+            }
+            if self.ends.len() >= BATCH || self.text.len() >= BATCH_BYTES {
+                self.hand_on();
             }
         }
-        if self.batch.len() >= BATCH || self.weight >= BATCH_BYTES {
-            self.hand_on();
-        }
         if !self.handlers.is_empty() {
-            self.handlers.dispatch(&message);
+            self.handlers.dispatch(&Message::new(event));
         }
     }
 
     fn idle(&mut self) {
-        if !self.batch.is_empty() {
+        self.busy = 0;
+        if !self.ends.is_empty() {
             self.hand_on();
         }
     }

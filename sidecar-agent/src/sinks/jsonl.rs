@@ -130,7 +130,9 @@ impl JsonlSink {
     pub fn write_line(&mut self, line: &[u8]) {
         let start = self.begin();
         self.buffer.extend_from_slice(line);
-        self.buffer[start..].iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+        if line.contains(&b'\n') {
+            self.buffer[start..].iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+        }
         self.end();
     }
 
@@ -140,11 +142,7 @@ impl JsonlSink {
             return;
         }
         let (sent, result) = write_counted(&mut self.out, &self.buffer);
-        let repair = u64::from(self.torn && sent > 0);
-        let newlines = self.buffer[..sent].iter().filter(|byte| **byte == b'\n').count() as u64;
-        // A line of which only the newline is missing is whole: what ends it comes before the next line.
-        let ended_early = sent > repair as usize && self.buffer.get(sent) == Some(&b'\n');
-        let whole = newlines - repair + u64::from(ended_early);
+        let whole = if sent == self.buffer.len() { self.lines } else { self.whole_lines(sent) };
         if let Some(last) = self.buffer[..sent].last() {
             self.torn = *last != b'\n';
         }
@@ -157,6 +155,15 @@ impl JsonlSink {
             Ok(()) => self.recovered(),
             Err(error) => self.failed(&error, unsent),
         }
+    }
+
+    /// Lines of the buffer that are whole when only its first `sent` bytes were written.
+    fn whole_lines(&self, sent: usize) -> u64 {
+        let repair = u64::from(self.torn && sent > 0);
+        let newlines = self.buffer[..sent].iter().filter(|byte| **byte == b'\n').count() as u64;
+        // A line of which only the newline is missing is whole: what ends it comes before the next line.
+        let ended_early = sent > repair as usize && self.buffer.get(sent) == Some(&b'\n');
+        newlines - repair + u64::from(ended_early)
     }
 
     /// Writes what the queue gives, each item by `write`, until it is closed and empty; flushes whenever nothing
