@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{basics, death, discovery, files, foreign, many, memory, refusals, sinks};
+use crate::{api, basics, death, discovery, files, foreign, many, memory, refusals, sinks};
 
 /// A test.
 #[derive(Clone, Copy)]
@@ -57,4 +57,6 @@ pub(crate) const ALL: &[Case] = &[
     case("specs_that_are_used_up", many::specs_used_up),
     case("killed_and_restarted", death::killed_and_restarted),
     case("stopped_and_continued", death::stopped_and_continued),
+    case("events_are_shown_by_sidecar_tail", api::tail),
+    case("the_socket_is_for_one_agent_and_outlives_none", api::socket),
 ];

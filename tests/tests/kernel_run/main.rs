@@ -3,6 +3,7 @@
 //! A test that can't run here prints `SKIPPED NAME: REASON` and counts as ignored; under CI=true it fails instead.
 //! `SIDECAR_BPF_OBJECT` names an object to test in place of the embedded one.
 
+mod api;
 mod basics;
 mod cases;
 mod death;
