@@ -1,22 +1,27 @@
 //! Health of the runtime's own parts: handlers, the governor, the configuration, the kernel programs.
 
+use std::time::Instant;
+
 use super::core::Core;
 use crate::{
     governor::Level as Step,
     handlers::HandlerStats,
     health::{Component, Resources},
+    metrics::Source as _,
 };
 
 impl Core {
     /// Looks after the components now.
     pub(super) fn check_now(&self) {
         let threshold = self.in_force().config.health_checks.failure_threshold;
+        let snapshot = self.source.snapshot();
+        self.checks().update(&self.health, &snapshot, Instant::now());
         check(self, threshold);
     }
 }
 
 /// Sets the components. A part that fails `threshold` times in a row counts as failing.
-pub(super) fn check(core: &Core, threshold: u64) {
+fn check(core: &Core, threshold: u64) {
     core.health.set("governor", governor(core));
     core.health.set("config", config(core));
     core.health.set("kernel_programs", kernel(core));

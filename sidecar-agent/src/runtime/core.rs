@@ -18,7 +18,7 @@ use crate::{
     config::Config,
     governor::{Budget, Decision, Governor, Shed},
     handlers::Handlers,
-    health::Health,
+    health::{Checks, Health},
     observe::Steering,
     profiler::{Profiler, Settings},
     stream::Hub,
@@ -43,6 +43,7 @@ pub(super) struct Core {
     rates: Mutex<Rates>,
     profiler: Mutex<Profiler>,
     governor: Mutex<Governor>,
+    checks: Mutex<Checks>,
     steering: OnceLock<Steering>,
     /// Switched on by the configuration.
     enabled: AtomicBool,
@@ -77,6 +78,7 @@ impl Core {
             rates: Mutex::new(Rates::new(config)),
             profiler: Mutex::new(Profiler::new(Settings::of(&config.profiling), None)),
             governor: Mutex::new(Governor::new(Budget::of(&config.resources))),
+            checks: Mutex::default(),
             steering: OnceLock::new(),
             enabled: AtomicBool::new(config.enabled),
             detached: AtomicBool::new(false),
@@ -100,6 +102,10 @@ impl Core {
 
     pub(super) fn governor(&self) -> MutexGuard<'_, Governor> {
         lock(&self.governor)
+    }
+
+    pub(super) fn checks(&self) -> MutexGuard<'_, Checks> {
+        lock(&self.checks)
     }
 
     pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {

@@ -10,14 +10,11 @@ use std::{
 };
 
 use super::{
-    checks::check,
     core::{Core, monotonic_ns},
     reload::utc_ns,
 };
 use crate::{
     governor::{Decision, Sample},
-    health::Checks,
-    metrics::Source as _,
     sampling::SlowLimit,
 };
 
@@ -62,7 +59,6 @@ impl Drop for Keeper {
 }
 
 fn keep(core: &Core) {
-    let mut checks = Checks::default();
     let mut learnt: HashMap<u32, SlowLimit> = HashMap::new();
     let (mut checked, mut learned): (Option<Instant>, Option<Instant>) = (None, None);
     let mut pulse = None;
@@ -73,11 +69,11 @@ fn keep(core: &Core) {
             checked = None;
         }
         let now = Instant::now();
-        let (profiling, interval, checking, threshold) = {
+        let (profiling, interval, checking) = {
             let in_force = core.in_force();
             let health = &in_force.config.health_checks;
             let interval = Duration::from_secs(health.interval_sec);
-            (in_force.config.profiling.enabled, interval, health.enabled, health.failure_threshold)
+            (in_force.config.profiling.enabled, interval, health.enabled)
         };
         let next = if profiling { measure(core) } else { None };
         if let Some(steering) = core.steering() {
@@ -92,8 +88,7 @@ fn keep(core: &Core) {
         }
         if checking && checked.is_none_or(|at| now.duration_since(at) >= interval) {
             checked = Some(now);
-            checks.update(&core.health, &core.source.snapshot(), now);
-            check(core, threshold);
+            core.check_now();
         }
         let until = next.map_or(PATIENCE, |next| Duration::from_nanos(next.saturating_sub(monotonic_ns())));
         thread::park_timeout(until.min(PATIENCE));

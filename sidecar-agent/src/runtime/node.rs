@@ -182,8 +182,8 @@ impl Node {
         let figures = self.core.source.snapshot();
         let note = format!("{} sites in {} files", figures.attached_sites, figures.attached_images);
         tracing::info!("looked at what is there already: {note}; ready");
-        self.core.health.step_done("attach", note);
         self.core.check_now();
+        self.core.health.step_done("attach", note);
     }
 
     /// Reads the configuration again; the outcome is in the log, in health and in metrics.
