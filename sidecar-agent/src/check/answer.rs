@@ -39,19 +39,18 @@ pub(super) fn json(file: Option<&Path>, config: &Config, warnings: &[String]) ->
         .effective()
         .into_iter()
         .map(|(name, _, source)| {
-            let (value, in_force, live) = match KEYS.iter().find(|key| key.name == name) {
-                Some(key) => (key.json(config), key.in_force, key.live()),
+            let (value, live) = match KEYS.iter().find(|key| key.name == name) {
+                Some(key) => (key.json(config), key.live()),
                 None => {
                     let user = config.sampling.user.iter();
                     let rate = user.filter(|(user, _)| name.strip_prefix("sampling.") == Some(user));
-                    (rate.map(|(_, rate)| json!(rate)).next().unwrap_or_default(), true, true)
+                    (rate.map(|(_, rate)| json!(rate)).next().unwrap_or_default(), true)
                 }
             };
             let mut row = Map::new();
             row.insert("key".to_owned(), json!(name));
             row.insert("value".to_owned(), value);
             origin(&source, &mut row);
-            row.insert("in_force".to_owned(), json!(in_force));
             row.insert("live".to_owned(), json!(live));
             Value::Object(row)
         })

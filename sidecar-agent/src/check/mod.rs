@@ -55,7 +55,7 @@ pub fn check(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::
     let status = if result.is_ok() { 0 } else { EX_CONFIG };
     match &result {
         Ok(config) => {
-            for warning in warnings(config) {
+            for warning in config.hints() {
                 writeln!(err, "sidecar: {warning}")?;
             }
         }
@@ -65,7 +65,7 @@ pub fn check(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::
         (Format::Text, Ok(config)) => out.write_all(text(args.config.as_deref(), config).as_bytes())?,
         (Format::Text, Err(_)) => {}
         (Format::Json, Ok(config)) => {
-            writeln!(out, "{:#}", json(args.config.as_deref(), config, &warnings(config)))?;
+            writeln!(out, "{:#}", json(args.config.as_deref(), config, config.hints()))?;
         }
         (Format::Json, Err(error)) => writeln!(out, "{:#}", Place::of(error).json(&error.to_string()))?,
     }
@@ -83,11 +83,4 @@ pub fn print(args: &ConfigArgs, out: &mut dyn Write) -> io::Result<()> {
         Printed::Schema => writeln!(out, "{:#}", config::schema())?,
     }
     out.flush()
-}
-
-/// What is worth a word, though it can be used.
-fn warnings(config: &Config) -> Vec<String> {
-    let idle = config.not_yet_in_force().into_iter();
-    let idle = idle.map(|key| format!("{key} is set but has no effect in this version"));
-    config.hints().iter().cloned().chain(idle).collect()
 }

@@ -47,7 +47,7 @@ fn every_value_stands_with_its_source() {
         config::KEYS.len() + 1
     );
     assert_eq!(out.lines().last().unwrap(), last);
-    assert_eq!(err, "sidecar: profiling.enabled is set but has no effect in this version\n");
+    assert_eq!(err, "");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn json_has_values_with_their_types_and_the_parts_of_their_source() {
     assert_eq!(
         row("sinks"),
         json!({"key": "sinks", "value": [{"type": "jsonl", "path": "x"}], "source": "file", "file": name, "line": 2,
-               "in_force": true, "live": false})
+               "live": false})
     );
     assert_eq!(row("sampling.mine")["value"], 0.5);
     assert_eq!(row("sampling.mine")["line"], 4);

@@ -9,7 +9,8 @@ pub(super) const LONG_ABOUT: &str = "\
 Watch the programs of this node until SIGTERM or SIGINT.
 
 Attaches to the configured files and libraries, and to every program that starts and carries a wanted marker. \
-Events go to the configured sink as JSON lines; metrics and health are served over HTTP.";
+Events go to the configured sink as JSON lines; metrics and health are served over HTTP. SIGHUP reads the \
+configuration again, as a change of its file does: it is taken over whole or not at all.";
 
 /// Flags of `sidecar run`.
 #[derive(Args, Debug)]

@@ -48,7 +48,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     }
     let rate = |config: &Config, name: &str| {
         let found = config.sampling.user.iter().find(|(user, _)| user == name);
-        found.map_or_else(|| "none".to_owned(), |(_, rate)| rate.to_string())
+        found.map(|(_, rate)| *rate)
     };
     let mut names: Vec<&String> =
         old.sampling.user.iter().chain(&new.sampling.user).map(|(name, _)| name).collect();
@@ -57,7 +57,16 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     for name in names {
         let (old, new) = (rate(old, name), rate(new, name));
         if old != new {
-            changes.push(Change { key: format!("sampling.{name}"), old, new, live: true, why: "" });
+            // A rate is live; a signal that comes or goes is not.
+            let live = old.is_some() && new.is_some();
+            let shown = |rate: Option<f64>| rate.map_or_else(|| "none".to_owned(), |rate| rate.to_string());
+            changes.push(Change {
+                key: format!("sampling.{name}"),
+                old: shown(old),
+                new: shown(new),
+                live,
+                why: if live { "" } else { "signals are numbered when the agent starts" },
+            });
         }
     }
     changes
@@ -147,14 +156,34 @@ mod tests {
     #[test]
     fn the_groups_that_promise_to_change_live_do() {
         let fixed: Vec<_> = KEYS.iter().filter(|key| !key.live()).map(|key| key.name).collect();
-        for name in
-            ["enabled", "sampling.", "resources.", "profiling.", "health_checks.", "reload.", "probes"]
-        {
+        for name in [
+            "enabled",
+            "sampling.",
+            "resources.",
+            "profiling.",
+            "health_checks.",
+            "reload.",
+            "shutdown.",
+            "handlers",
+        ] {
             assert!(!fixed.iter().any(|key| key.starts_with(name)), "{name} in {fixed:?}");
         }
-        for name in ["discovery.ring_bytes", "discovery.max_specs", "http.listen", "http.enabled"] {
+        for name in ["probes", "http.listen", "http.enabled"] {
             assert!(fixed.contains(&name), "{name}");
         }
-        assert!(!fixed.contains(&"discovery.files") && !fixed.contains(&"discovery.libraries"));
+        let discovery = KEYS.iter().filter(|key| key.name.starts_with("discovery."));
+        assert!(discovery.clone().count() >= 6);
+        assert!(discovery.clone().all(|key| !key.live()));
+    }
+
+    #[test]
+    fn a_signal_that_comes_or_goes_needs_a_restart_and_its_rate_does_not() {
+        let old = of("sampling: {mine: 0.5}\n");
+        assert_eq!(only_live(&old, &of("sampling: {mine: 1}\n")).unwrap().len(), 1);
+        for (new, from, to) in [("", "0.5", "none"), ("sampling: {mine: 0.5, other: 1}\n", "none", "1")] {
+            let refused = only_live(&old, &of(new)).unwrap_err().to_string();
+            let end = format!("from {from} to {to} (signals are numbered when the agent starts)");
+            assert!(refused.ends_with(&end), "{refused}");
+        }
     }
 }

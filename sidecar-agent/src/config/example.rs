@@ -66,9 +66,6 @@ fn one(out: &mut String, key: &Key, name: &str, indent: &str) {
     if !key.live() {
         notes.push_str(" Needs a restart.");
     }
-    if !key.in_force {
-        notes.push_str(" Without effect in this version.");
-    }
     comment(out, indent, &notes);
     if let Some(shape) = key.field.shape() {
         parts(out, indent, shape.parts, 1);

@@ -15,8 +15,6 @@ pub struct Key {
     pub env: Option<&'static str>,
     /// What it does, in one sentence.
     pub effect: &'static str,
-    /// Whether it changes anything in this version.
-    pub in_force: bool,
     /// Why a running agent can't change it; `None`: it can.
     pub restart: Option<&'static str>,
     pub(super) field: Field,

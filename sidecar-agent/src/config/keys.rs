@@ -37,7 +37,7 @@ pub(super) fn top_level() -> Vec<&'static str> {
 }
 
 const fn key(name: &'static str, effect: &'static str, field: Field) -> Key {
-    Key { name, env: None, effect, in_force: true, restart: None, field }
+    Key { name, env: None, effect, restart: None, field }
 }
 
 /// A key that a running agent can't change, and why.
@@ -60,6 +60,9 @@ const fn number(place: fn(&mut Config) -> &mut f64, min: f64, max: f64) -> Field
 const fn count(place: fn(&mut Config) -> &mut u64, min: u64, max: u64) -> Field {
     Field::Count { place, min, max, power_of_two: false }
 }
+
+/// Why what is looked for can't change live.
+const MARKERS: &str = "markers are mapped and files looked for when the agent starts";
 
 /// Longest time that a key takes, in seconds: a day.
 const DAY: f64 = 86_400.0;
@@ -204,25 +207,38 @@ pub static KEYS: &[Key] = &[
         "Seconds that what waits has to be written when the agent ends.",
         number(|c| &mut c.shutdown.grace_sec, 0.0, 3600.0),
     ),
-    key("probes", "Markers of other programs and what their arguments mean.", Field::Probes),
-    key(
-        "discovery.files",
-        "Files in which markers are looked for.",
-        Field::Texts { place: |c| &mut c.discovery.files, check: path_glob, what: "globs of absolute paths" },
+    fixed(MARKERS, key("probes", "Markers of other programs and what their arguments mean.", Field::Probes)),
+    fixed(
+        MARKERS,
+        key(
+            "discovery.files",
+            "Files in which markers are looked for.",
+            Field::Texts {
+                place: |c| &mut c.discovery.files,
+                check: path_glob,
+                what: "globs of absolute paths",
+            },
+        ),
     ),
-    key(
-        "discovery.libraries",
-        "Libraries in which markers are looked for.",
-        Field::Texts {
-            place: |c| &mut c.discovery.libraries,
-            check: library,
-            what: "file names or absolute paths",
-        },
+    fixed(
+        MARKERS,
+        key(
+            "discovery.libraries",
+            "Libraries in which markers are looked for.",
+            Field::Texts {
+                place: |c| &mut c.discovery.libraries,
+                check: library,
+                what: "file names or absolute paths",
+            },
+        ),
     ),
-    key(
-        "discovery.exec",
-        "Each program that is executed is looked at.",
-        Field::Switch(|c| &mut c.discovery.exec),
+    fixed(
+        MARKERS,
+        key(
+            "discovery.exec",
+            "Each program that is executed is looked at.",
+            Field::Switch(|c| &mut c.discovery.exec),
+        ),
     ),
     fixed(
         "it is part of what every marker site was told when it was attached",

@@ -1,6 +1,6 @@
 //! Tests of loading: sources and their order, and each kind of bad input.
 
-use super::super::{ArgConfig, Sink, reference_table};
+use super::super::{ArgConfig, Sink};
 use super::*;
 
 fn from(text: &str) -> Result<Config, ConfigError> {
@@ -22,7 +22,6 @@ fn without_sources_everything_is_default() {
     let config = load(&Sources::default()).unwrap();
     assert_eq!(config, Config::default());
     assert!(config.effective().iter().all(|(_, _, source)| *source == Source::Default));
-    assert!(config.not_yet_in_force().is_empty());
     for text in ["", "# only a comment\n", "---\n", "{}\n", "sidecar:\n", "runtime: {sidecar: }\n"] {
         assert_eq!(from(text).unwrap(), Config::default(), "{text:?}");
     }
@@ -36,8 +35,8 @@ fn the_users_own_document_loads() {
     let env = [("SIDECAR_ENABLED", "true"), ("SIDECAR_SAMPLE_EVENTS", "0.2"), ("SIDECAR_CPU_BUDGET", "5.0")];
     let config = from_all(text, &env, &[]).unwrap();
     assert_eq!(config.sampling.events, 0.2);
-    let later = ["sampling.adaptive.enabled", "resources.max_cpu_percent", "resources.max_memory_mb"];
-    assert_eq!(config.not_yet_in_force(), later);
+    assert!(config.sampling.adaptive.enabled);
+    assert_eq!((config.resources.max_cpu_percent, config.resources.max_memory_mb), (5.0, 100));
 }
 
 #[test]
@@ -320,14 +319,6 @@ fn a_flag_must_name_a_key() {
     assert_eq!(message, "flag --x: http.listn: unknown key; did you mean `http.listen`?");
     let message = from_all("", &[], &flag("probes")).unwrap_err().to_string();
     assert!(message.starts_with("flag --x: probes: wants a list"), "{message}");
-}
-
-#[test]
-fn keys_that_do_nothing_yet_are_listed_only_when_set() {
-    let text = "enabled: true\nprofiling: {enabled: true}\nhealth_checks: {interval_sec: 30}\n";
-    assert_eq!(from(text).unwrap().not_yet_in_force(), ["profiling.enabled", "health_checks.interval_sec"]);
-    let marked = reference_table().lines().filter(|line| line.ends_with("(\\*) |")).count();
-    assert_eq!(marked, KEYS.iter().filter(|key| !key.in_force).count());
 }
 
 #[test]

@@ -314,11 +314,4 @@ impl Config {
     pub fn hints(&self) -> &[String] {
         &self.hints
     }
-
-    /// The keys that were set by the user but change nothing in this version.
-    #[must_use]
-    pub fn not_yet_in_force(&self) -> Vec<&'static str> {
-        let set = |key: &&Key| !key.in_force && self.source(key.name) != Source::Default;
-        KEYS.iter().filter(set).map(|key| key.name).collect()
-    }
 }

@@ -10,9 +10,8 @@ pub fn reference_table() -> String {
         "| key | default | range | environment | effect |\n| --- | --- | --- | --- | --- |\n".to_owned();
     for key in KEYS {
         let env = key.env.map_or_else(String::new, |name| format!("`{name}`"));
-        let later = if key.in_force { "" } else { " (\\*)" };
         let (name, value, range, effect) = (key.name, key.value(&defaults), key.range(), key.effect);
-        table.push_str(&format!("| `{name}` | {value} | {range} | {env} | {effect}{later} |\n"));
+        table.push_str(&format!("| `{name}` | {value} | {range} | {env} | {effect} |\n"));
     }
     table
 }

@@ -105,9 +105,6 @@ fn key_schema(key: &Key) -> Value {
     if let Some(why) = key.restart {
         description.push_str(&format!(" Needs a restart: {why}."));
     }
-    if !key.in_force {
-        description.push_str(" Without effect in this version.");
-    }
     schema["description"] = json!(description);
     schema["default"] = match &key.field {
         Field::Number { .. } => number(key.json(&Config::default()).as_f64().unwrap_or_default()),

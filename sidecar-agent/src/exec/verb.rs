@@ -88,9 +88,6 @@ struct Session {
 fn prepare(args: &ExecArgs, object: Option<PathBuf>) -> Result<Session, Refusal> {
     let began = Instant::now();
     let config = configuration(args)?;
-    for key in config.not_yet_in_force() {
-        tracing::warn!("{key} is set but has no effect in this version");
-    }
     let sink = match &args.report {
         Some(path) => Some(
             JsonlSink::open(&Target::Replace(path.clone()))

@@ -51,9 +51,6 @@ pub fn run(args: &RunArgs, object: Option<PathBuf>) -> Result<(), RunError> {
     for hint in config.hints() {
         tracing::warn!("{hint}");
     }
-    for key in config.not_yet_in_force() {
-        tracing::warn!("{key} is set but has no effect in this version");
-    }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RuntimeError::System)?;
     descriptors::raise();
