@@ -119,7 +119,7 @@ pub(super) struct Shared {
     pub(super) tallies: Tallies,
     pub(super) signals: Vec<(String, u64)>,
     pub(super) ring_bytes: u64,
-    /// Names of libraries that the config wants.
+    /// Names of libraries that are wanted.
     pub(super) libraries: Mutex<Vec<String>>,
     scope: Scope,
     window: Mutex<Option<StatsWindow>>,
