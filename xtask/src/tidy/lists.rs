@@ -45,7 +45,6 @@ pub(crate) const SPAWN: &[(&str, &str)] = &[
         "sidecar-agent/src/exec/holding.rs",
         "the gate's questions are answered while the verb's own thread waits in the command's exec; joined here",
     ),
-    ("sidecar-agent/src/run/mod.rs", "the life of `sidecar run`: its tasks are started and joined here"),
     ("sidecar-agent/src/http/server.rs", "the control plane's own runtime and its connections, joined here"),
     (
         "sidecar-agent/src/http/scrape.rs",
