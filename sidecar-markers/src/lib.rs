@@ -14,6 +14,8 @@
 //!   message and a returned error.
 //! - [`test_start!`] and [`test_end!`] are for test frameworks, [`event!`] and [`anomaly!`] for anything else
 //!   worth telling. None evaluates its arguments while nobody listens.
+//! - All may be used on any thread, in destructors, while a panic unwinds and in forked children. In a signal handler
+//!   they may be used where `run` is given and no text has to be built: the id of the run is made at its first use.
 //! - C and C++ use `include/sidecar.h` with `libsidecar_markers.so` or `.a`.
 //!
 //! # What a tracer sees

@@ -58,7 +58,7 @@ pub enum BpfError {
     #[error("the BPF object is not usable: {0}; rebuild it with `cargo xtask build-ebpf`")]
     Object(String),
     /// Neither CAP_BPF nor root.
-    #[error("no privilege for BPF: run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE")]
+    #[error("no privilege for BPF: run as root, or with CAP_BPF and CAP_PERFMON")]
     Privilege,
     /// The kernel has no BPF, or not what is needed of it.
     #[error("this kernel can't do {what}: {source}")]

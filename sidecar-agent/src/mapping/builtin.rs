@@ -10,6 +10,10 @@ pub fn builtin() -> Vec<Mapping> {
     sidecar().into_iter().chain(nextest()).collect()
 }
 
+/// The library that carries this project's markers for programs in other languages than Rust. It is wanted without a word
+/// in the config, wherever a program finds it.
+pub const LIBRARY: &str = "libsidecar_markers.so";
+
 fn arg(name: &str, role: Role, kind: ArgKind) -> ArgMapping {
     ArgMapping { name: name.to_owned(), role, kind, signed: None }
 }

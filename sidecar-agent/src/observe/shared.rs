@@ -130,7 +130,7 @@ pub(super) struct Shared {
     /// Wakes the thread that looks at programs.
     pub(super) waker: OnceLock<SyncSender<u32>>,
     pub(super) ring_bytes: u64,
-    /// Names of libraries that the config wants.
+    /// Names of libraries that are wanted.
     pub(super) libraries: Mutex<Vec<String>>,
     scope: Scope,
     window: Mutex<Option<StatsWindow>>,

@@ -26,6 +26,7 @@ use crate::{
     attach::{Outcome, Reason},
     config::Config,
     elf::{ImageId, Limits, SearchPath, identify, libraries, open},
+    mapping::LIBRARY,
 };
 
 /// How often images are checked for being gone.
@@ -52,8 +53,9 @@ impl Watch {
         config: &Config,
         looked: oneshot::Sender<()>,
     ) -> io::Result<Self> {
+        let own = std::iter::once(LIBRARY.to_owned());
         *shared.libraries.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-            config.discovery.libraries.clone();
+            config.discovery.libraries.iter().cloned().chain(own).collect();
         // There is one watch.
         let _ = shared.waker.set(executed.clone());
         let stop = Arc::new(AtomicBool::new(false));
@@ -131,6 +133,9 @@ impl Watcher {
                     "the library {name} is in none of the loader's folders; programs may still bring it"
                 );
             }
+        }
+        if let Some(found) = search.find(LIBRARY, scan::own_arch(), &Limits::default()) {
+            consider_path(&self.shared, &found);
         }
         if self.exec {
             self.look_at_processes();
@@ -250,13 +255,13 @@ fn consider_path(shared: &Shared, path: &Path) {
     }
 }
 
-/// Attaches to those libraries that a program needs and the config wants.
+/// Attaches to those libraries that a program needs and that are wanted: by the config, or in any case.
 pub(super) fn consider_libraries(shared: &Shared, file: &File, path: &Path) {
     let wanted = shared.libraries.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-    if wanted.is_empty() {
-        return;
-    }
-    let Ok(needed) = libraries(file, path, &SearchPath::system(None), &Limits::default()) else { return };
+    // A command inherits this process's environment. What the node's other programs were given is not known here.
+    let folders = if shared.is_node() { None } else { std::env::var("LD_LIBRARY_PATH").ok() };
+    let search = SearchPath::system(folders.as_deref());
+    let Ok(needed) = libraries(file, path, &search, &Limits::default()) else { return };
     for library in needed.found {
         let is_wanted = wanted.iter().any(|name| {
             Path::new(name) == library

@@ -3,6 +3,7 @@
 //! Each rule is a function from a file's path and text to problems, so that its tests need no files. What
 //! is excused stands in [`lists`], with the reason.
 
+mod architecture;
 mod law;
 mod links;
 mod lists;
@@ -77,6 +78,8 @@ pub(crate) fn check() -> Result<()> {
     let root = process::root();
     let files = files(&root)?;
     let mut problems = problems(&files);
+    problems.extend(architecture::modules(&files));
+    problems.extend(names::unused_excuses(&files, lists::SPAWN));
     problems.extend(links::dead(&files, |target| root.join(target).exists()));
     problems.sort();
     if problems.is_empty() {
@@ -85,7 +88,10 @@ pub(crate) fn check() -> Result<()> {
     for problem in &problems {
         println!("{problem}");
     }
-    bail!("{} problems with the architecture's rules", problems.len())
+    match problems.len() {
+        1 => bail!("1 problem with the architecture's rules"),
+        many => bail!("{many} problems with the architecture's rules"),
+    }
 }
 
 /// Every text file that git knows or would know.

@@ -55,6 +55,26 @@ fn spawns(source: &Source<'_>, at: usize, word: &str) -> bool {
     }
 }
 
+/// Files that are listed as starting tasks or threads, and start none (any more).
+pub(crate) fn unused_excuses(files: &[File], excused: &[(&str, &str)]) -> Vec<Problem> {
+    let starts = |path: &str| {
+        files.iter().find(|file| file.path == path).is_some_and(|file| {
+            let source = Source::read(&file.text);
+            let mut tokens = source.tokens.iter().enumerate();
+            tokens.any(|(at, token)| matches!(token.kind, Kind::Word(word) if spawns(&source, at, word)))
+        })
+    };
+    let unused = excused.iter().filter(|(path, _)| !starts(path));
+    unused
+        .map(|(path, _)| Problem {
+            file: (*path).to_owned(),
+            line: 0,
+            what: "listed in SPAWN (xtask/src/tidy/lists.rs), and starts neither tasks nor threads"
+                .to_owned(),
+        })
+        .collect()
+}
+
 /// The HTTP library is named in one file of `http`.
 pub(crate) fn one_http_file(agent: &[(&File, Source<'_>)]) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -158,7 +178,7 @@ mod tests {
             "Builder::new().spawn(f);",
         ] {
             assert_eq!(found("sinks/mod.rs", text), 1, "{text}");
-            assert_eq!(found("run/mod.rs", text), 0, "{text}");
+            assert_eq!(found("sinks/thread.rs", text), 0, "{text}");
             assert_eq!(found("sinks/file_tests.rs", text), 0, "{text}");
         }
         for text in [
@@ -170,6 +190,16 @@ mod tests {
         ] {
             assert_eq!(found("sinks/mod.rs", text), 0, "{text}");
         }
+    }
+
+    #[test]
+    fn an_excuse_that_nothing_needs_is_a_problem() {
+        let files = [file("a/mod.rs", "thread::spawn(f);"), file("b/mod.rs", "a::spawn(f);")];
+        let excused = ["a/mod.rs", "b/mod.rs", "c/mod.rs"].map(|path| format!("{}{path}", law::AGENT));
+        let excused: Vec<_> = excused.iter().map(|path| (path.as_str(), "a reason")).collect();
+        let unused: Vec<_> =
+            unused_excuses(&files, &excused).into_iter().map(|problem| problem.file).collect();
+        assert_eq!(unused, [excused[1].0, excused[2].0]);
     }
 
     #[test]
