@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{api, basics, death, discovery, files, foreign, many, memory, refusals, sinks};
+use crate::{api, basics, death, discovery, files, foreign, many, memory, refusals, sinks, steering};
 
 /// A test.
 #[derive(Clone, Copy)]
@@ -57,6 +57,11 @@ pub(crate) const ALL: &[Case] = &[
     case("specs_that_are_used_up", many::specs_used_up),
     case("killed_and_restarted", death::killed_and_restarted),
     case("stopped_and_continued", death::stopped_and_continued),
+    case("failures_are_whole_at_a_rate_of_a_tenth", steering::whole_tests),
+    case("a_reload_is_whole_or_refused", steering::reload),
+    case("a_changed_file_is_a_reload", steering::watched_file),
+    case("the_kill_switch_works_both_ways", steering::kill_switch),
+    case("failures_boost_their_signal", steering::boost),
     case("events_are_shown_by_sidecar_tail", api::tail),
     case("the_socket_is_for_one_agent_and_outlives_none", api::socket),
 ];

@@ -14,6 +14,7 @@ mod many;
 mod memory;
 mod refusals;
 mod sinks;
+mod steering;
 
 use std::sync::OnceLock;
 
