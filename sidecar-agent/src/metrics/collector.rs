@@ -16,7 +16,7 @@ use super::snapshot::{ProbeStats, Snapshot, Source};
 use crate::sinks::SinkStats;
 
 /// Series that one probe takes: its counters, and its histogram's buckets, sum and count.
-const PROBE_SERIES: usize = 8;
+const PROBE_SERIES: usize = 10;
 const HISTOGRAM_SERIES: usize = HISTOGRAM_BUCKETS + 2;
 
 /// Why a sink itself drops an event: [`SinkStats::write_failed`], [`SinkStats::serialize_failed`].
@@ -59,7 +59,7 @@ impl Collector for Kernel {
 }
 
 /// The families under construction. Samples with the same labels are added up.
-struct Page<'a> {
+pub(super) struct Page<'a> {
     admitted: &'a mut Admitted,
     samples: Vec<(&'static Family, BTreeMap<Vec<String>, Sample>)>,
 }
@@ -70,7 +70,12 @@ enum Sample {
 }
 
 impl Page<'_> {
-    fn add<S: AsRef<str>>(
+    /// A label's value that is counted against the cap, with how many series it brings.
+    pub(super) fn admit(&mut self, kind: &'static str, series: usize, name: &str) -> String {
+        self.admitted.admit(kind, series, &[name]).swap_remove(0)
+    }
+
+    pub(super) fn add<S: AsRef<str>>(
         &mut self,
         family: &'static Family,
         labels: impl IntoIterator<Item = S>,
@@ -116,6 +121,8 @@ impl Page<'_> {
                 out_of_scope,
                 read_faults,
                 truncated,
+                recalled,
+                recall_lost,
                 ..
             } = probe.counters;
             for (family, value) in [
@@ -127,6 +134,8 @@ impl Page<'_> {
                 (families::OUT_OF_SCOPE, out_of_scope),
                 (families::READ_FAULTS, read_faults),
                 (families::TRUNCATED, truncated),
+                (families::RECALLED, recalled),
+                (families::RECALL_LOST, recall_lost),
             ] {
                 self.add(family, &labels, value as f64);
             }
@@ -186,6 +195,11 @@ impl Page<'_> {
         }
         for (component, count) in &snapshot.errors {
             self.add(families::ERRORS, [component], *count as f64);
+        }
+        self.boosts(&snapshot.boosts);
+        if let Some(runtime) = &snapshot.runtime {
+            self.add(families::ERRORS, ["handlers"], 0.0);
+            self.runtime(runtime);
         }
         self.add(families::ERRORS, ["sinks"], 0.0);
         SINK_REASONS.iter().for_each(|reason| self.add(families::DROPPED, [reason], 0.0));

@@ -46,6 +46,10 @@ families! {
         "Arguments that could not be read from the program's memory.";
     TRUNCATED = "sidecar_truncated_total", COUNTER, ["provider", "marker"],
         "Strings that were cut at the length limit.";
+    RECALLED = "sidecar_recalled_total", COUNTER, ["provider", "marker"],
+        "Sampled-out starts whose record was sent after all; part of sidecar_sampled_out_total.";
+    RECALL_LOST = "sidecar_recall_lost_total", COUNTER, ["provider", "marker"],
+        "Sampled-out starts that were to be sent after all, but the ring had no room.";
     DURATION = "sidecar_test_duration_seconds", HISTOGRAM, ["provider", "marker"],
         "Durations that markers carried, counted in the kernel, whatever was sampled.";
     IMAGES = "sidecar_attached_images", GAUGE, [],
@@ -86,6 +90,50 @@ families! {
         "Records taken out of the ring.";
     PROCESS_LOST = "sidecar_process_events_lost_total", COUNTER, [],
         "Execs, exits and forks that found no room on their way from the kernel.";
+    ANOMALIES = "sidecar_anomalies_total", COUNTER, ["signal"],
+        "Anomalies of a signal: failed or slow tests, anomaly markers, reports through the API.";
+    BOOSTS = "sidecar_boosts_total", COUNTER, ["signal"],
+        "Boosts of a signal that anomalies began.";
+    BOOSTS_REFUSED = "sidecar_boosts_refused_total", COUNTER, ["signal"],
+        "Boosts that did not begin, because the hour's were used up.";
+    BOOSTED = "sidecar_signal_boosted", GAUGE, ["signal"],
+        "1 while a signal's rate is raised.";
+    CPU = "sidecar_cpu_usage_ratio", GAUGE, [],
+        "Processor time of the agent and its BPF programs, of one core.";
+    BPF_CPU = "sidecar_bpf_cpu_usage_ratio", GAUGE, [],
+        "The part of it that its BPF programs took, in the threads of the tests.";
+    CPU_BUDGET = "sidecar_cpu_budget_ratio", GAUGE, [],
+        "The budget of processor time, of one core.";
+    MEMORY = "sidecar_memory_usage_bytes", GAUGE, [],
+        "Memory of the agent in RAM and in the kernel's maps.";
+    MAP_MEMORY = "sidecar_map_memory_bytes", GAUGE, [],
+        "The part of it that is in the kernel's maps.";
+    MEMORY_BUDGET = "sidecar_memory_budget_bytes", GAUGE, [],
+        "The budget of memory.";
+    THREADS = "sidecar_thread_count", GAUGE, [],
+        "Threads of the agent.";
+    STEP = "sidecar_governor_step", GAUGE, [],
+        "Step of the governor's ladder; 0 is everything as configured.";
+    STEPS = "sidecar_governor_steps_total", COUNTER, ["cause"],
+        "Steps that the governor took: down for cpu or memory, up when recovered.";
+    HANDLER_EVENTS = "sidecar_handler_events_total", COUNTER, ["handler", "outcome"],
+        "Events of a handler by what became of them.";
+    HANDLER_QUEUE = "sidecar_handler_queue_size", GAUGE, ["handler"],
+        "Events that wait for a handler.";
+    HANDLER_FAILURES = "sidecar_handler_consecutive_failures", GAUGE, ["handler"],
+        "Failures of a handler since its last success.";
+    RELOADS = "sidecar_config_reloads_total", COUNTER, ["outcome"],
+        "Reloads of the configuration, succeeded or refused.";
+    RELOAD_SUCCESSFUL = "sidecar_config_last_reload_successful", GAUGE, [],
+        "1 if the last reload succeeded, or there was none.";
+    RELOAD_TIME = "sidecar_config_last_reload_timestamp_seconds", GAUGE, [],
+        "When the configuration in force was loaded, in seconds since 1970 UTC.";
+    STREAMS = "sidecar_stream_clients", GAUGE, [],
+        "Clients that read the stream of events.";
+    STREAM_LOST = "sidecar_stream_events_lost_total", COUNTER, [],
+        "Events that slow clients of the stream lost, each counted for each of them.";
+    ENABLED = "sidecar_enabled", GAUGE, [],
+        "1 if the configuration wants anything watched.";
     BUILD_INFO = "sidecar_build_info", GAUGE, ["version", "arch", "kernel_abi", "kernel_object"],
         "1; the labels say what is running.";
 }

@@ -7,12 +7,13 @@ mod collector;
 mod families;
 mod process;
 mod registry;
+mod runtime;
 mod series;
 mod snapshot;
 
 pub use registry::{BuildInfo, CONTENT_TYPE, Metrics, MetricsError};
 pub use series::{MAX_SERIES, OTHER};
-pub use snapshot::{ProbeStats, RuntimeFigures, Snapshot, Source, Usage};
+pub use snapshot::{ProbeStats, RuntimeFigures, SignalBoost, Snapshot, Source, Usage};
 
 #[cfg(test)]
 mod tests;

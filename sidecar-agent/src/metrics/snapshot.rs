@@ -38,6 +38,21 @@ pub struct ProbeStats {
     pub histogram: Option<Histogram>,
 }
 
+/// Anomalies and boosts of one signal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SignalBoost {
+    /// The signal.
+    pub signal: String,
+    /// Anomalies ever.
+    pub anomalies: u64,
+    /// Boosts that anomalies began.
+    pub boosts: u64,
+    /// Boosts that did not begin because the hour's were used up.
+    pub refused: u64,
+    /// Whether a boost is on, by anomalies or on request.
+    pub boosted: bool,
+}
+
 /// What the agent itself costs, as measured last. `None` is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
@@ -93,6 +108,8 @@ pub struct Snapshot {
     pub ring_bytes: u64,
     /// Sampling rate of each signal, 0 to 1.
     pub sampling_rates: Vec<(String, f64)>,
+    /// Anomalies and boosts of each signal.
+    pub boosts: Vec<SignalBoost>,
     /// Times the reader woke up.
     pub reader_wakeups: u64,
     /// Records taken out of the ring.

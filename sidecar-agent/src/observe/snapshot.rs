@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     mapping::{EventKind, Role},
-    metrics::{ProbeStats, Snapshot},
+    metrics::{ProbeStats, SignalBoost, Snapshot},
     sinks::QueueStats,
 };
 
@@ -56,9 +56,17 @@ impl Shared {
         let kernel = self.kernel();
         let now = super::clock::monotonic_ns();
         let mut rates = Vec::with_capacity(signals.len());
+        let mut boosts = Vec::with_capacity(signals.len());
         for (index, (name, state)) in (0..).zip(&signals) {
             let boost = kernel.boost_state(index).unwrap_or_default();
             rates.push((name.clone(), rate(in_force(state, boost.until_ns, now))));
+            boosts.push(SignalBoost {
+                signal: name.clone(),
+                anomalies: boost.anomalies,
+                boosts: boost.boosts,
+                refused: boost.refused,
+                boosted: now < boost.until_ns || now < state.forced_until_ns,
+            });
         }
         for (key, spec) in specs {
             if let (Some(stats), Ok(counters)) = (probes.get_mut(&key), kernel.counters(spec)) {
@@ -79,6 +87,7 @@ impl Shared {
             attach_refusals: figures.refusals.iter().map(|(reason, count)| (reason.name(), *count)).collect(),
             ring_bytes: self.ring_bytes,
             sampling_rates: rates,
+            boosts,
             reader_wakeups: Tallies::read(&tallies.wakeups),
             records_received: Tallies::read(&tallies.received),
             decode_errors: vec![
