@@ -29,3 +29,8 @@ pub mod sampling;
 pub mod sinks;
 pub mod spec;
 pub mod stream;
+
+/// The snippets of the quick start, which are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/quick_start.md")]
+pub struct QuickStart;

@@ -1,0 +1,58 @@
+//! The library as a Rust program has it: `SidecarRuntime` watches this process's own markers through eBPF.
+//!
+//! A test that can't run here prints `SKIPPED NAME: REASON` and counts as ignored; under CI=true it fails instead.
+
+mod cost;
+mod events;
+mod life;
+mod rates;
+mod watching;
+
+use anyhow::Result;
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use sidecar_agent::bpf::Kernel;
+use sidecar_tests::kernel::session;
+
+type Case = (&'static str, fn() -> Result<()>);
+
+const ALL: &[Case] = &[
+    ("every_event_reaches_its_handler_once", events::each_once),
+    ("metrics_and_stats_hold_what_was_fired", events::counted),
+    ("a_handler_that_panics_is_counted_and_called_again", events::panics),
+    ("health_is_that_of_an_agent_at_work", events::health),
+    ("a_rate_is_in_force_at_the_next_hit", rates::set),
+    ("a_boost_raises_the_rate_and_ends_when_cleared", rates::boosted),
+    ("five_anomalies_raise_the_rate", rates::anomalies),
+    ("the_agent_measures_its_own_cost", cost::measured),
+    ("it_starts_once_and_again_after_a_stop", life::twice),
+    ("stop_hands_on_what_waits", life::drained),
+    ("what_goes_out_of_scope_stops", life::dropped),
+];
+
+/// Why nothing can run here.
+fn obstacle() -> Option<String> {
+    Kernel::load(&session::options()).err().map(|error| error.to_string())
+}
+
+fn run((name, test): Case, obstacle: Option<String>) -> Result<Completion, Failed> {
+    if let Some(reason) = obstacle {
+        if std::env::var_os("CI").is_some_and(|value| value == "true") {
+            return Err(format!("it can't run here: {reason}").into());
+        }
+        println!("SKIPPED {name}: {reason}");
+        return Ok(Completion::ignored_with(reason));
+    }
+    test().map(|()| Completion::Completed).map_err(|error| format!("{error:?}").into())
+}
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Each runtime watches the markers of the whole process: one at a time.
+    arguments.test_threads = Some(1);
+    let obstacle = obstacle();
+    let trial = |case: &Case| {
+        let (case, obstacle) = (*case, obstacle.clone());
+        Trial::ignorable_test(case.0, move || run(case, obstacle))
+    };
+    libtest_mimic::run(&arguments, ALL.iter().map(trial).collect()).exit();
+}
