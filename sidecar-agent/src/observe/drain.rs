@@ -14,7 +14,7 @@ use std::{
 use sidecar_common::{RECORD_EXEC, RECORD_HIT, RecordHeader};
 
 use super::{
-    clock,
+    clock, priority,
     shared::Shared,
     sleep::{Sleeper, Stop},
 };
@@ -67,6 +67,7 @@ impl DataPath {
         let body = {
             let stop = Arc::clone(&stop);
             move || {
+                priority::raise();
                 let offset_ns = clock::monotonic_to_utc_ns();
                 let drain = Drain {
                     shared,

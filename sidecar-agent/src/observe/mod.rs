@@ -7,6 +7,7 @@ mod attacher;
 mod clock;
 mod cost;
 mod drain;
+mod priority;
 mod retired;
 mod say;
 mod scan;
@@ -137,7 +138,10 @@ impl Observer {
         let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(ObserveError::Thread)?;
         let events = thread::Builder::new()
             .name("sidecar-events".to_owned())
-            .spawn(move || runtime.block_on(feed(&source, &mut consumer)))
+            .spawn(move || {
+                priority::raise();
+                runtime.block_on(feed(&source, &mut consumer));
+            })
             .map_err(ObserveError::Thread)?;
         let (executed, execs) = mpsc::sync_channel(EXECS_WAITING);
         let (tell, looked) = oneshot::channel();
