@@ -105,7 +105,7 @@ fn prepare(args: &ExecArgs, object: Option<PathBuf>) -> Result<Session, Refusal>
             object,
             rate: Some(args.rate),
             on_full: OnFull::Wait,
-            ignore_own: false,
+            ignore_own: true,
             queue_bytes: QUEUE_BYTES,
         };
         match Observer::start(&config, options, Report::new(summary.clone(), sink)) {

@@ -51,6 +51,9 @@ impl Wanted {
         let mappings =
             mapping::all(&config.probes).map_err(|error| ObserveError::Wanted(error.to_string()))?;
         let mut signals = Vec::new();
+        let mut adaptive = config.sampling.adaptive.clone();
+        // A rate that was asked for is meant as it is.
+        adaptive.enabled &= rate.is_none();
         for signal in config.signals() {
             let threshold = match rate {
                 Some(rate) => threshold(rate)
@@ -58,7 +61,7 @@ impl Wanted {
                 None => signal.threshold,
             };
             let rate = Rate { threshold, manual: None };
-            signals.push((signal.name, signal_state(&config.sampling.adaptive, &rate, 1.0)));
+            signals.push((signal.name, signal_state(&adaptive, &rate, 1.0)));
         }
         Ok(Self { mappings, signals })
     }
@@ -153,7 +156,9 @@ impl Shared {
             kernel.set_signal(index, state)?;
             kernel.name_signal(name, index)?;
         }
-        kernel.set_hold_starts(Self::holds_starts(&wanted.signals))?;
+        // With a command's tree each kept record is one of the kept hits that the summary tells.
+        let holds = options.scope == Scope::Node && Self::holds_starts(&wanted.signals);
+        kernel.set_hold_starts(holds)?;
         kernel.set_enabled(config.enabled)?;
         let reader = kernel
             .take_reader()

@@ -13,7 +13,7 @@ use sidecar_tests::node::{Agent, command, until};
 use crate::basics::{balance, wait_until_found};
 
 /// Most memory that the agent may ever have had.
-const MOST: u64 = 60_000_000;
+const MOST: u64 = 90_000_000;
 /// Events of each kind.
 const EACH: u64 = 200_000;
 
