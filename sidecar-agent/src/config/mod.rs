@@ -48,7 +48,7 @@ pub use load::{Override, Sources, load};
 pub use nearest::nearest;
 pub use reference::reference_table;
 pub use schema::schema;
-pub use signals::{BUILTIN_SIGNALS, Signal, threshold};
+pub use signals::{BUILTIN_SIGNALS, Signal, rate_of, threshold};
 pub use source::Source;
 pub use watch::{FileState, Watch, WatchError};
 

@@ -31,6 +31,15 @@ pub fn threshold(rate: f64) -> Option<u64> {
     Some(if rate > 0.0 { threshold.max(1) } else { threshold })
 }
 
+/// A threshold as the rate that people wrote: without the digits that 32 bits can't hold, and never 0 for a threshold
+/// above 0. At most 1.
+#[must_use]
+pub fn rate_of(threshold: u64) -> f64 {
+    let rate = threshold.min(RATE_ONE) as f64 / RATE_ONE as f64;
+    let round = (rate * 1e9).round() / 1e9;
+    if round > 0.0 { round } else { rate }
+}
+
 impl Config {
     /// The built-in signals in their order, then the user's. With `sampling.enabled: false` every rate is 1.
     #[must_use]
@@ -70,6 +79,15 @@ mod tests {
         for rate in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.1, 1.000_000_1] {
             assert_eq!(threshold(rate), None, "{rate}");
         }
+    }
+
+    #[test]
+    fn rates_are_told_as_they_were_written() {
+        for written in [0.0, 1e-6, 0.01, 0.05, 0.1, 0.123_456_789, 0.2, 0.333, 0.5, 1.0] {
+            assert!(threshold(written).map(rate_of) == Some(written), "{written}");
+        }
+        assert!(rate_of(1) > 0.0);
+        assert_eq!(rate_of(u64::MAX), 1.0);
     }
 
     #[test]

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
-use sidecar_common::{RATE_ONE, Status};
+use sidecar_common::Status;
 
 use super::decode::{Record, Value};
 use super::payload;
 use super::time::utc_ns;
 use super::{Event, MISSING, TRUNCATED};
+use crate::config::rate_of;
 use crate::mapping::{ArgKind, ArgMapping, AttemptId, Mapping, Role, test_id};
 
 impl Event {
@@ -277,19 +278,12 @@ impl Parts {
             tid: header.tid,
             comm: String::from_utf8_lossy(comm).into_owned(),
             cgroup_id: header.cgroup_id,
-            sample_rate: rate(header.rate),
+            sample_rate: rate_of(header.rate),
             data,
             key: self.key,
             kind: reading.mapping.event,
         }
     }
-}
-
-/// A threshold as a rate, without the digits that 32 bits can't hold.
-fn rate(threshold: u64) -> f64 {
-    let rate = threshold.min(RATE_ONE) as f64 / RATE_ONE as f64;
-    let round = (rate * 1e9).round() / 1e9;
-    if round > 0.0 { round } else { rate }
 }
 
 fn integer(value: &Value) -> Option<u64> {

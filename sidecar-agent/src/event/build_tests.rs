@@ -305,15 +305,6 @@ fn arguments_beyond_the_mapping_and_integers_with_and_without_a_sign() {
     assert_eq!(&*event.event_type, "cache_miss");
 }
 
-#[test]
-fn rates_are_shown_as_they_were_set() {
-    for set in [1.0, 0.5, 0.1, 0.2, 0.01, 0.333, 1e-6] {
-        assert_eq!(rate(crate::config::threshold(set).unwrap()), set);
-    }
-    assert!(rate(1) > 0.0);
-    assert_eq!(rate(u64::MAX), 1.0);
-}
-
 proptest! {
     #[test]
     fn no_argument_makes_the_builder_panic_or_the_line_invalid(

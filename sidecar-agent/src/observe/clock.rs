@@ -26,7 +26,7 @@ pub(super) fn monotonic_to_utc_ns() -> i64 {
 }
 
 /// Now, in nanoseconds of CLOCK_MONOTONIC.
-pub(super) fn monotonic_ns() -> u64 {
+pub(crate) fn monotonic_ns() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default();
     u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -28,6 +28,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
+pub(crate) use clock::monotonic_ns;
 pub use cost::{OwnCost, own_cost};
 pub use drain::OnFull;
 pub use shared::{Totals, Wanted};

@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 
-use sidecar_common::{Histogram, RATE_ONE, SignalState};
+use sidecar_common::Histogram;
 
 use super::{
     retired::add,
     shared::{Shared, Tallies},
 };
 use crate::{
+    config::rate_of,
     mapping::{EventKind, Role},
     metrics::{ProbeStats, SignalBoost, Snapshot},
+    sampling::in_force,
     sinks::QueueStats,
 };
 
@@ -59,7 +61,7 @@ impl Shared {
         let mut boosts = Vec::with_capacity(signals.len());
         for (index, (name, state)) in (0..).zip(&signals) {
             let boost = kernel.boost_state(index).unwrap_or_default();
-            rates.push((name.clone(), rate(in_force(state, boost.until_ns, now))));
+            rates.push((name.clone(), rate_of(in_force(state, boost.until_ns, now))));
             boosts.push(SignalBoost {
                 signal: name.clone(),
                 anomalies: boost.anomalies,
@@ -99,30 +101,6 @@ impl Shared {
             sinks: Vec::new(),
             runtime: None,
             errors: Vec::new(),
-        }
-    }
-}
-
-/// The threshold that the kernel programs go by at a time of CLOCK_MONOTONIC.
-fn in_force(state: &SignalState, boosted_until_ns: u64, now_ns: u64) -> u64 {
-    let boosted = if now_ns < boosted_until_ns { state.boosted } else { 0 };
-    let forced = if now_ns < state.forced_until_ns { state.forced } else { 0 };
-    state.threshold.max(boosted).max(forced)
-}
-
-/// The rate of a threshold, as people wrote it: a threshold is finer than any rate needs to be told.
-fn rate(threshold: u64) -> f64 {
-    (threshold as f64 / RATE_ONE as f64 * 1e9).round() / 1e9
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rates_are_told_as_they_were_written() {
-        for written in [0.0, 1e-6, 0.01, 0.05, 0.123_456_789, 0.2, 1.0] {
-            assert!(crate::config::threshold(written).map(rate) == Some(written), "{written}");
         }
     }
 }

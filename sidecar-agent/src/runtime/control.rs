@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-use sidecar_common::{Counters, SignalState as Kernel};
+use sidecar_common::Counters;
 
-use super::{
-    core::{Core, monotonic_ns},
-    rates::rate,
-    reload::utc_ns,
-};
+use super::{core::Core, reload::utc_ns};
 use crate::{
-    config::{KEYS, nearest},
+    config::{KEYS, nearest, rate_of},
     control::{
         Anomaly, Balance, Budget, BudgetLimits, BudgetUse, ConfigReport, ConfigValue, Control, Current,
         Drops, Image, Images, Probe, Probes, Profile, Refused, ReloadRefused, ReloadReport, Sampling,
@@ -18,7 +14,8 @@ use crate::{
     },
     event::rfc3339,
     metrics::{ProbeStats, Snapshot, Source as _},
-    sampling::{BoostError, Manual},
+    observe::monotonic_ns,
+    sampling::{BoostError, Manual, in_force},
 };
 
 /// Images in an answer.
@@ -55,8 +52,8 @@ impl Core {
             .filter(|at| **at != 0 && now.saturating_sub(**at) <= wanted.anomaly_window_ns)
             .count();
         Some(SignalState {
-            configured_rate: rate(configured),
-            effective_rate: rate(in_force(&wanted, by_anomalies.is_some(), now)),
+            configured_rate: rate_of(configured),
+            effective_rate: rate_of(in_force(&wanted, known.until_ns, now)),
             has_boost: boost.is_some(),
             boost_factor: boost.map(|(_, factor)| factor),
             boosted_until: boost.map(|(until, _)| self.when(until)),
@@ -92,18 +89,6 @@ impl Core {
         let known = self.rates().get(name).is_some();
         if known { Ok(()) } else { Err(self.unknown(name)) }
     }
-}
-
-/// The threshold in force, as the kernel programs decide it.
-fn in_force(state: &Kernel, boosted: bool, now_ns: u64) -> u64 {
-    let mut threshold = state.threshold;
-    if boosted {
-        threshold = threshold.max(state.boosted);
-    }
-    if now_ns < state.forced_until_ns {
-        threshold = threshold.max(state.forced);
-    }
-    threshold
 }
 
 /// The accounting of a snapshot.

@@ -3,10 +3,8 @@
 use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicBool, atomic::Ordering},
     thread::Thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
-
-use nix::time::{ClockId, clock_gettime};
 
 use super::{
     rates::Rates,
@@ -23,12 +21,6 @@ use crate::{
     profiler::{Profiler, Settings},
     stream::Hub,
 };
-
-/// Now, in nanoseconds of CLOCK_MONOTONIC.
-pub(super) fn monotonic_ns() -> u64 {
-    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default();
-    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
-}
 
 /// A running agent, for all its threads. No two of these locks are held at once, but for that of the configuration,
 /// which a reload holds throughout and nothing on the path of events waits for.

@@ -9,12 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    core::{Core, monotonic_ns},
-    reload::utc_ns,
-};
+use super::{core::Core, reload::utc_ns};
 use crate::{
     governor::{Decision, Sample},
+    observe::monotonic_ns,
     sampling::SlowLimit,
 };
 

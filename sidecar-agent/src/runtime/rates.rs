@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sidecar_common::{RATE_ONE, SignalState};
+use sidecar_common::SignalState;
 
 use crate::{
     config::{Adaptive, Config, threshold},
@@ -80,14 +80,10 @@ impl Rates {
     }
 }
 
-/// A threshold as a rate, as people wrote it.
-pub(super) fn rate(threshold: u64) -> f64 {
-    (threshold.min(RATE_ONE) as f64 / RATE_ONE as f64 * 1e9).round() / 1e9
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::rate_of;
 
     #[test]
     fn a_reload_takes_configured_rates_over_and_keeps_boosts() {
@@ -98,9 +94,9 @@ mod tests {
         config.sampling.events = 0.25;
         rates.reload(&config);
         let state = rates.state("events").unwrap();
-        assert_eq!((rate(state.threshold), rate(state.forced)), (0.25, 1.0));
+        assert_eq!((rate_of(state.threshold), rate_of(state.forced)), (0.25, 1.0));
         rates.govern(0.5);
-        assert_eq!(rate(rates.state("events").unwrap().threshold), 0.125);
+        assert_eq!(rate_of(rates.state("events").unwrap().threshold), 0.125);
         assert_eq!(rates.states().len(), rates.names().count());
     }
 }

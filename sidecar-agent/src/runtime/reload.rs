@@ -13,6 +13,7 @@ use crate::{
     control::{ReloadRefused, ReloadReport},
     governor::{Budget, needs},
     handlers::HandlersError,
+    observe::monotonic_ns,
     profiler,
 };
 
@@ -112,7 +113,7 @@ impl Core {
         self.rates().reload(config);
         self.write_rates();
         if self.governor().view().budget != budget {
-            self.governor().reset(budget, super::core::monotonic_ns());
+            self.governor().reset(budget, monotonic_ns());
             self.obey(&self.governor().decision());
         }
         self.profiler().configure(profiler::Settings::of(&config.profiling));

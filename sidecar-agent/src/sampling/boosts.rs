@@ -82,6 +82,15 @@ pub fn signal_state(adaptive: &Adaptive, rate: &Rate, governor: f64) -> SignalSt
     }
 }
 
+/// The threshold that the kernel programs go by at a time of CLOCK_MONOTONIC, where anomalies boost the signal until
+/// `boosted_until_ns`.
+#[must_use]
+pub fn in_force(state: &SignalState, boosted_until_ns: u64, now_ns: u64) -> u64 {
+    let boosted = if now_ns < boosted_until_ns { state.boosted } else { 0 };
+    let forced = if now_ns < state.forced_until_ns { state.forced } else { 0 };
+    state.threshold.max(boosted).max(forced)
+}
+
 #[cfg(test)]
 mod tests {
     use sidecar_common::RATE_ONE;
@@ -131,6 +140,14 @@ mod tests {
             assert_eq!((state.boosts_per_hour, state.boost_duration_ns), (boosts, each * S), "{duration}");
             assert!(f64::from(state.boosts_per_hour) * each as f64 <= most);
         }
+    }
+
+    #[test]
+    fn the_highest_threshold_that_is_on_is_in_force() {
+        let state =
+            SignalState { threshold: 1, boosted: 2, forced: 3, forced_until_ns: 10, ..Default::default() };
+        let at = |boosted_until_ns, now_ns| in_force(&state, boosted_until_ns, now_ns);
+        assert_eq!((at(0, 9), at(20, 9), at(20, 10), at(20, 19), at(20, 20)), (3, 3, 2, 2, 1));
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod estimate;
 mod rate;
 mod slow;
 
-pub use boosts::{BoostError, MOST_BOOST_NS, Manual, Rate, signal_state};
+pub use boosts::{BoostError, MOST_BOOST_NS, Manual, Rate, in_force, signal_state};
 pub use estimate::Estimate;
 pub use rate::scaled;
 pub use slow::{SlowLimit, slow_limit_ns};
