@@ -135,13 +135,19 @@ pub(super) struct Shared {
     pub(super) ring_bytes: u64,
     /// Names of libraries that are wanted.
     pub(super) libraries: Mutex<Vec<String>>,
-    scope: Scope,
+    pub(super) scope: Scope,
     window: Mutex<Option<StatsWindow>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What a panicking thread left is still counters and tables whose parts don't depend on each other.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether starts have to be held: some test may be sampled out. Not with a command's tree: there each kept record is
+/// one of the kept hits that the summary tells.
+pub(super) fn holds_starts(scope: Scope, signals: &[(String, SignalState)]) -> bool {
+    scope == Scope::Node && signals.iter().any(|(_, state)| state.threshold < RATE_ONE)
 }
 
 impl Shared {
@@ -156,9 +162,7 @@ impl Shared {
             kernel.set_signal(index, state)?;
             kernel.name_signal(name, index)?;
         }
-        // With a command's tree each kept record is one of the kept hits that the summary tells.
-        let holds = options.scope == Scope::Node && Self::holds_starts(&wanted.signals);
-        kernel.set_hold_starts(holds)?;
+        kernel.set_hold_starts(holds_starts(options.scope, &wanted.signals))?;
         kernel.set_enabled(config.enabled)?;
         let reader = kernel
             .take_reader()
@@ -227,11 +231,6 @@ impl Shared {
 
     pub(super) fn signals(&self) -> MutexGuard<'_, Vec<(String, SignalState)>> {
         lock(&self.signals)
-    }
-
-    /// Whether starts have to be held: some test may be sampled out.
-    pub(super) fn holds_starts(signals: &[(String, SignalState)]) -> bool {
-        signals.iter().any(|(_, state)| state.threshold < RATE_ONE)
     }
 
     /// Has the thread that looks at programs look at everything again.

@@ -7,7 +7,7 @@ use std::{
 
 use sidecar_common::{BoostState, SignalState};
 
-use super::shared::{Shared, Tallies, Totals};
+use super::shared::{Shared, Tallies, Totals, holds_starts};
 use crate::{
     attach::ImageInfo,
     bpf::{BpfError, Footprint},
@@ -30,19 +30,18 @@ impl Steering {
     /// When the kernel refuses, or all signals are used.
     pub fn set_signal(&self, name: &str, state: &SignalState) -> Result<(), BpfError> {
         let mut signals = self.shared.signals();
-        let index = match signals.iter().position(|(known, _)| known == name) {
-            Some(index) => index,
-            None => {
-                signals.push((name.to_owned(), *state));
-                signals.len() - 1
-            }
-        };
-        let slot = u8::try_from(index).unwrap_or(u8::MAX);
+        let known = signals.iter().position(|(known, _)| known == name);
+        let slot = u8::try_from(known.unwrap_or(signals.len())).unwrap_or(u8::MAX);
         let mut kernel = self.shared.kernel();
         kernel.set_signal(slot, state)?;
-        kernel.name_signal(name, slot)?;
-        signals[index].1 = *state;
-        kernel.set_hold_starts(Shared::holds_starts(&signals))
+        match known {
+            Some(index) => signals[index].1 = *state,
+            None => {
+                kernel.name_signal(name, slot)?;
+                signals.push((name.to_owned(), *state));
+            }
+        }
+        kernel.set_hold_starts(holds_starts(self.shared.scope, &signals))
     }
 
     /// What the kernel knows of a signal's anomalies.
