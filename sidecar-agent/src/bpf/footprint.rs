@@ -9,6 +9,8 @@ use super::{ProgramStats, sys};
 
 /// `BPF_MAP_TYPE_RINGBUF`.
 const RING: u32 = 27;
+/// `BPF_MAP_TYPE_LRU_HASH`.
+const LRU_HASH: u32 = 9;
 /// Bytes of an element of a kernel's hash map besides key and value, with its bucket.
 const HASH_ELEMENT: u64 = 48 + 16;
 
@@ -90,7 +92,7 @@ fn reckoned(info: &sys::MapInfo) -> u64 {
     let key = u64::from(info.key_size).next_multiple_of(8);
     match info.kind {
         RING => entries,
-        sys::MAP_HASH => entries * (key + value + HASH_ELEMENT),
+        sys::MAP_HASH | LRU_HASH => entries * (key + value + HASH_ELEMENT),
         _ => entries * value,
     }
 }
@@ -105,8 +107,9 @@ mod tests {
             sys::MapInfo { kind: 2, key_size: 4, value_size: 12, max_entries: 10, ..Default::default() };
         assert_eq!(reckoned(&info), 160);
         assert_eq!(reckoned(&sys::MapInfo { kind: RING, max_entries: 4096, ..Default::default() }), 4096);
-        let hash = sys::MapInfo { kind: sys::MAP_HASH, ..info };
-        assert_eq!(reckoned(&hash), 10 * (8 + 16 + 64));
+        for kind in [sys::MAP_HASH, LRU_HASH] {
+            assert_eq!(reckoned(&sys::MapInfo { kind, ..info }), 10 * (8 + 16 + 64));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Loading the object and speaking to it.
 
 use std::{
+    collections::HashMap,
     fs::File,
     os::fd::{AsFd, AsRawFd, OwnedFd},
     sync::Arc,
@@ -53,13 +54,11 @@ impl ProbePoint {
     }
 }
 
-fn descriptor(map: &Map) -> i32 {
+/// A map of one of the kinds that the object holds.
+fn map_data(map: &Map) -> Option<&MapData> {
     match map {
-        Map::Array(data) | Map::HashMap(data) | Map::LruHashMap(data) | Map::RingBuf(data) => {
-            data.fd().as_fd().as_raw_fd()
-        }
-        // The object holds no other kinds; an unresolved map would be refused at relocation by its name.
-        _ => -1,
+        Map::Array(data) | Map::HashMap(data) | Map::LruHashMap(data) | Map::RingBuf(data) => Some(data),
+        _ => None,
     }
 }
 
@@ -110,12 +109,13 @@ impl Kernel {
             .load(object.bytes())
             .map_err(|error| load_error(&error))?;
         let mut footprint = Footprint::default();
+        let mut descriptors = HashMap::new();
         for (name, map) in loaded.maps() {
-            if let Map::Array(data) | Map::HashMap(data) | Map::RingBuf(data) = map {
-                footprint.add_map(name, data.fd().as_fd()).map_err(no_descriptor)?;
-            }
+            // A map of another kind would be refused at relocation by its name.
+            let Some(data) = map_data(map) else { continue };
+            footprint.add_map(name, data.fd().as_fd()).map_err(no_descriptor)?;
+            descriptors.insert(name.to_owned(), data.fd().as_fd().as_raw_fd());
         }
-        let descriptors = loaded.maps().map(|(name, map)| (name.to_owned(), descriptor(map))).collect();
         let programs = Programs::relocate(object.bytes(), &descriptors)?;
         let (probe, features) = load_probe(&programs, options)?;
         footprint.add_program("probe_hit", probe.as_fd()).map_err(no_descriptor)?;

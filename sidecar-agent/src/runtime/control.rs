@@ -130,14 +130,15 @@ impl Control for Core {
     fn stats(&self) -> Stats {
         let snapshot = self.source.snapshot();
         let balance = balance(&snapshot);
+        let handlers = self.handlers.stats();
         let errors = snapshot.decode_errors.iter().map(|(_, count)| count).sum::<u64>()
             + snapshot.sinks.iter().map(|sink| sink.write_failed + sink.serialize_failed).sum::<u64>()
-            + self.handlers.stats().iter().map(crate::handlers::HandlerStats::failed).sum::<u64>();
+            + handlers.iter().map(crate::handlers::HandlerStats::failed).sum::<u64>();
         let last_error = snapshot
             .sinks
             .iter()
             .find_map(|sink| sink.last_error.clone())
-            .or_else(|| self.handlers.stats().into_iter().find_map(|stats| Some(stats.last_error?.text)));
+            .or_else(|| handlers.into_iter().find_map(|stats| Some(stats.last_error?.text)));
         let queue = &snapshot.queue;
         Stats {
             events_received: balance.received,

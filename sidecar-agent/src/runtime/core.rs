@@ -156,9 +156,8 @@ impl Core {
 
     /// Does what the governor decided.
     pub(super) fn obey(&self, decision: &Decision) {
-        if decision.shed != Shed::Nothing
+        if decision.shed == Shed::Queue
             && let Some(steering) = self.steering()
-            && decision.shed == Shed::Queue
         {
             steering.shed_queue();
         }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use sidecar_agent::bpf::LoadOptions;
 use sidecar_agent::profiler::{Profiler, Settings};
-use sidecar_common::Spec;
+use sidecar_common::{HeldStart, Spec};
 use sidecar_tests::kernel::program::Program;
 use sidecar_tests::kernel::session::{Session, options};
 use sidecar_tests::kernel::spec;
@@ -57,5 +57,10 @@ pub(crate) fn memory() -> Result<()> {
     let needs = sidecar_agent::governor::needs(&sidecar_agent::config::Config::default());
     let others = memory.pinned - ring;
     ensure!(others <= needs.maps, "maps of {others} bytes, reckoned with {}", needs.maps);
+    let held = u64::from(options().max_held);
+    let fewer = Session::load(&LoadOptions { ring_bytes: RING, max_held: 64, ..options() })?;
+    let less = memory.pinned - fewer.kernel.footprint().maps()?.pinned;
+    let least = (held - 64) * size_of::<HeldStart>() as u64;
+    ensure!(less >= least, "{held} held starts take {less} bytes and not {least}");
     Ok(())
 }
