@@ -109,6 +109,16 @@ impl Waiting {
         Ok(Self { run, program, gate, exec })
     }
 
+    /// A run whose agent stands and whose command waits in its exec, with a deadline that does not come.
+    fn held() -> Result<(Self, i32)> {
+        let mut waiting = Self::start(NEVER)?;
+        let agent = waiting.run.pid();
+        Self::stop(agent)?;
+        waiting.go()?;
+        waiting.until_held()?;
+        Ok((waiting, agent))
+    }
+
     /// Stops a process and waits until it stands.
     fn stop(pid: i32) -> Result<()> {
         send(pid, libc::SIGSTOP);
@@ -121,15 +131,14 @@ impl Waiting {
         Ok(writeln!(input, "go")?)
     }
 
-    /// Waits until a process waits in its exec: the shell's child, which still bears the shell's name, sleeps in the
-    /// kernel's fanotify code.
+    /// Waits until a process waits in its exec: the shell's child is in that system call and does not come out.
     fn until_held(&self) -> Result<()> {
         until("an exec to wait", || {
             let shells = descendants(self.run.pid());
             let held = |pid: &i32| {
-                let stack = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+                let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
                 // execve is 59 on x86-64.
-                stack.starts_with("59 ")
+                call.starts_with("59 ")
             };
             Ok(shells.iter().find(|pid| held(pid)).copied())
         })
@@ -176,11 +185,7 @@ pub(crate) fn agent_stopped() -> Result<()> {
 }
 
 pub(crate) fn gate_killed_while_holding() -> Result<()> {
-    let mut waiting = Waiting::start(NEVER)?;
-    let agent = waiting.run.pid();
-    Waiting::stop(agent)?;
-    waiting.go()?;
-    waiting.until_held()?;
+    let (waiting, agent) = Waiting::held()?;
     let began = Instant::now();
     send(waiting.gate, libc::SIGKILL);
     until("the command's end", || {
@@ -197,11 +202,7 @@ pub(crate) fn gate_killed_while_holding() -> Result<()> {
 }
 
 pub(crate) fn agent_killed_while_holding() -> Result<()> {
-    let mut waiting = Waiting::start(NEVER)?;
-    let agent = waiting.run.pid();
-    Waiting::stop(agent)?;
-    waiting.go()?;
-    waiting.until_held()?;
+    let (waiting, agent) = Waiting::held()?;
     let began = Instant::now();
     send(agent, libc::SIGKILL);
     waiting.finish()?;
@@ -211,11 +212,7 @@ pub(crate) fn agent_killed_while_holding() -> Result<()> {
 
 pub(crate) fn both_killed() -> Result<()> {
     for stop_gate in [false, true] {
-        let mut waiting = Waiting::start(NEVER)?;
-        let agent = waiting.run.pid();
-        Waiting::stop(agent)?;
-        waiting.go()?;
-        waiting.until_held()?;
+        let (waiting, agent) = Waiting::held()?;
         if stop_gate {
             Waiting::stop(waiting.gate)?;
         }
