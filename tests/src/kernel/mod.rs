@@ -8,6 +8,7 @@ pub mod reading;
 pub mod record;
 pub mod session;
 pub mod spec;
+pub mod trial;
 
 use std::path::PathBuf;
 

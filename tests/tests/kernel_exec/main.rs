@@ -16,39 +16,17 @@ mod terminal;
 mod transparency;
 mod truth;
 
-use std::sync::OnceLock;
-
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use sidecar_agent::bpf::Kernel;
-use sidecar_tests::{agent, kernel::session};
+use sidecar_tests::{agent, kernel::trial};
 
 use cases::{Case, Needs};
 
-/// Why nothing can be watched here.
-fn obstacle() -> Option<&'static str> {
-    static OBSTACLE: OnceLock<Option<String>> = OnceLock::new();
-    let found = OBSTACLE.get_or_init(|| {
-        if !cfg!(target_arch = "x86_64") {
-            return Some("the test programs are written for x86-64".to_owned());
-        }
-        Kernel::load(&session::options()).err().map(|error| error.to_string())
-    });
-    found.as_deref()
-}
-
 fn run(case: &Case) -> Result<Completion, Failed> {
-    let reason = match case.needs {
+    let obstacle = match case.needs {
         Needs::Nothing => None,
-        Needs::Watching => obstacle(),
+        Needs::Watching => trial::obstacle_on_x86_64(),
     };
-    if let Some(reason) = reason {
-        if std::env::var_os("CI").is_some_and(|value| value == "true") {
-            return Err(format!("it can't run here: {reason}").into());
-        }
-        println!("SKIPPED {}: {reason}", case.name);
-        return Ok(Completion::ignored_with(reason));
-    }
-    (case.test)().map(|()| Completion::Completed).map_err(|error| format!("{error:?}").into())
+    trial::run(case.name, obstacle, case.test)
 }
 
 /// Sets signals of the terminal to their defaults: whoever started this in the background ignores them.

@@ -7,36 +7,16 @@
 mod c_programs;
 mod guards;
 
-use std::sync::OnceLock;
-
 use anyhow::{Result, ensure};
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use sidecar_agent::bpf::Kernel;
+use libtest_mimic::{Arguments, Trial};
 use sidecar_tests::exec::Ran;
-use sidecar_tests::{agent, kernel::session};
+use sidecar_tests::{agent, kernel::trial};
 
 /// A test's body.
 type Body = Box<dyn FnOnce() -> Result<()> + Send>;
 
 /// A name, what the program is told to do, and what has to be in the report of that.
 type Checked = (&'static str, &'static str, fn(&Ran) -> Result<()>);
-
-/// Why nothing can be watched here.
-fn obstacle() -> Option<&'static str> {
-    static OBSTACLE: OnceLock<Option<String>> = OnceLock::new();
-    OBSTACLE.get_or_init(|| Kernel::load(&session::options()).err().map(|error| error.to_string())).as_deref()
-}
-
-fn run(name: &str, body: Body) -> Result<Completion, Failed> {
-    if let Some(reason) = obstacle() {
-        if std::env::var_os("CI").is_some_and(|value| value == "true") {
-            return Err(format!("it can't run here: {reason}").into());
-        }
-        println!("SKIPPED {name}: {reason}");
-        return Ok(Completion::ignored_with(reason));
-    }
-    body().map(|()| Completion::Completed).map_err(|error| format!("{error:?}").into())
-}
 
 /// Checks how many events of each type there are, and that there are no others.
 fn expect_counts(ran: &Ran, expected: &[(&str, usize)]) -> Result<()> {
@@ -58,7 +38,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let trials = c_programs::tests().into_iter().chain(guards::tests()).map(|(name, body)| {
         let label = name.clone();
-        Trial::ignorable_test(name, move || run(&label, body))
+        Trial::ignorable_test(name, move || trial::run(&label, trial::obstacle(), body))
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     agent::clean_up();

@@ -9,9 +9,8 @@ mod rates;
 mod watching;
 
 use anyhow::Result;
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use sidecar_agent::bpf::Kernel;
-use sidecar_tests::kernel::session;
+use libtest_mimic::{Arguments, Trial};
+use sidecar_tests::kernel::trial;
 
 type Case = (&'static str, fn() -> Result<()>);
 
@@ -29,30 +28,12 @@ const ALL: &[Case] = &[
     ("what_goes_out_of_scope_stops", life::dropped),
 ];
 
-/// Why nothing can run here.
-fn obstacle() -> Option<String> {
-    Kernel::load(&session::options()).err().map(|error| error.to_string())
-}
-
-fn run((name, test): Case, obstacle: Option<String>) -> Result<Completion, Failed> {
-    if let Some(reason) = obstacle {
-        if std::env::var_os("CI").is_some_and(|value| value == "true") {
-            return Err(format!("it can't run here: {reason}").into());
-        }
-        println!("SKIPPED {name}: {reason}");
-        return Ok(Completion::ignored_with(reason));
-    }
-    test().map(|()| Completion::Completed).map_err(|error| format!("{error:?}").into())
-}
-
 fn main() {
     let mut arguments = Arguments::from_args();
     // Each runtime watches the markers of the whole process: one at a time.
     arguments.test_threads = Some(1);
-    let obstacle = obstacle();
-    let trial = |case: &Case| {
-        let (case, obstacle) = (*case, obstacle.clone());
-        Trial::ignorable_test(case.0, move || run(case, obstacle))
-    };
-    libtest_mimic::run(&arguments, ALL.iter().map(trial).collect()).exit();
+    let trials = ALL
+        .iter()
+        .map(|&(name, test)| Trial::ignorable_test(name, move || trial::run(name, trial::obstacle(), test)));
+    libtest_mimic::run(&arguments, trials.collect()).exit();
 }
