@@ -17,6 +17,7 @@ use super::{
     BpfError, Features, Footprint, Link, LoadOptions, Object, ProgramStats, RingReader, Scope, Site, Tree,
     btf,
     programs::{Programs, load_probe},
+    rewriting,
     sampling::Sampling,
     sys,
 };
@@ -48,8 +49,9 @@ impl ProbePoint {
     /// Attaches at all `sites` of an image, or at none. Their specs must be in place.
     ///
     /// # Errors
-    /// When the kernel refuses.
+    /// When the kernel refuses, or would rewrite a site to the harm of the program.
     pub fn attach(&self, file: &File, sites: &[Site]) -> Result<Link, BpfError> {
+        rewriting::refuse(file, sites)?;
         Link::attach(self.program.as_fd(), self.features.attach, file, sites)
     }
 }
@@ -213,7 +215,7 @@ impl Kernel {
     /// Attaches at all `sites` of an image, or at none. Their specs must be in place.
     ///
     /// # Errors
-    /// When the kernel refuses.
+    /// When the kernel refuses, or would rewrite a site to the harm of the program.
     pub fn attach(&self, file: &File, sites: &[Site]) -> Result<Link, BpfError> {
         self.probe.attach(file, sites)
     }

@@ -12,6 +12,7 @@ mod object;
 mod options;
 mod programs;
 mod reader;
+mod rewriting;
 mod sampling;
 mod stats;
 mod sys;
@@ -96,6 +97,15 @@ pub enum BpfError {
         sites: usize,
         /// The kernel's answer.
         source: std::io::Error,
+    },
+    /// Probes at some sites would harm the program.
+    #[error(
+        "{sites} of its sites begin with a 5-byte nop, which this kernel (6.18 or like it) rewrites so that forked children \
+         die at it: the markers need a 1-byte nop there"
+    )]
+    Rewritten {
+        /// How many sites.
+        sites: usize,
     },
     /// A field's offset is not in the kernel's BTF.
     #[error("the kernel's type information (/sys/kernel/btf/vmlinux): {0}")]

@@ -6,8 +6,13 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::elf::{check, native, notes, offset};
-use crate::tools::{library, linker, need, run};
+use crate::tools::{library, linker, need, output, run};
 use crate::{Body, Missing};
+
+/// What the program ends with if somebody listens to it: an agent that watches this machine may be so quick.
+const LISTENED: i32 = 99;
+/// How often a new program is tried after that.
+const TRIES: usize = 20;
 
 /// How a program is compiled.
 struct Language {
@@ -90,14 +95,21 @@ fn raise(path: &Path) {
 
 fn keeps_its_markers_and_runs(language: &Language, way: Way) -> Result<(), Missing> {
     let (args, code, alignment) = native();
-    let folder = TempDir::new().unwrap();
-    let program = compile(language, way, folder.path())?;
-    let image = if way.shared { folder.path().join("libsidecar_markers.so") } else { program.clone() };
-    check(way.name, &std::fs::read(&image).unwrap(), args, code, alignment);
-    run(Command::new(&program).arg("0"));
-    raise(&image);
-    run(Command::new(&program).arg("1"));
-    Ok(())
+    for _ in 0..TRIES {
+        let folder = TempDir::new().unwrap();
+        let program = compile(language, way, folder.path())?;
+        let image = if way.shared { folder.path().join("libsidecar_markers.so") } else { program.clone() };
+        check(way.name, &std::fs::read(&image).unwrap(), args, code, alignment);
+        let unobserved = output(Command::new(&program).arg("0"));
+        if unobserved.status.code() == Some(LISTENED) {
+            continue;
+        }
+        assert!(unobserved.status.success(), "{}: {}", way.name, unobserved.status);
+        raise(&image);
+        run(Command::new(&program).arg("1"));
+        return Ok(());
+    }
+    panic!("{}: somebody listens each time", way.name);
 }
 
 fn header(compiler: &str, language: [&str; 2]) -> Result<(), Missing> {

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind::ExecutableFileBusy;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use crate::Missing;
@@ -23,18 +23,23 @@ pub(crate) fn need(program: &str) -> Result<(), Missing> {
     if here { Ok(()) } else { Err(format!("no {program} on this machine")) }
 }
 
-/// The output of a program that must succeed.
-pub(crate) fn run(command: &mut Command) -> String {
+/// Runs a program to its end, with its output kept.
+pub(crate) fn output(command: &mut Command) -> Output {
     let deadline = Instant::now() + BUSY;
-    let output = loop {
+    loop {
         match command.output() {
             // A process that another test has just forked still holds the file open for writing, until its own exec.
             Err(error) if error.kind() == ExecutableFileBusy && Instant::now() < deadline => {
                 std::thread::yield_now();
             }
-            other => break other.unwrap_or_else(|error| panic!("{command:?}: {error}")),
+            other => return other.unwrap_or_else(|error| panic!("{command:?}: {error}")),
         }
-    };
+    }
+}
+
+/// The output of a program that must succeed.
+pub(crate) fn run(command: &mut Command) -> String {
+    let output = output(command);
     assert!(
         output.status.success(),
         "{command:?}: {}\n{}",

@@ -17,7 +17,7 @@ core::arch::global_asm!(
     .globl first_site
     first_site:
     .rept 10000
-    990: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00
+    990: nop
     ret
     .balign 16
     .pushsection .note.stapsdt, \"R\", @note

@@ -39,7 +39,7 @@ unsigned short semaphores[4] __attribute__((section(".probes"), used, aligned(40
 
 #define MARKER(name, semaphore, args)                                                                                \
     __asm__(".text\n.balign 16\n.type fire_" name ", @function\nfire_" name ":\n"                                    \
-            "990: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00\nret\n" NOTE(name, semaphore, args))
+            "990: nop\nret\n" NOTE(name, semaphore, args))
 
 __asm__(".pushsection .stapsdt.base, \"aG\", @progbits, .stapsdt.base, comdat\n"
         ".weak _.stapsdt.base\n.hidden _.stapsdt.base\n_.stapsdt.base: .space 1\n.size _.stapsdt.base, 1\n"
@@ -57,7 +57,7 @@ MARKER("hit", "semaphores + 4", "8@%rdi 8@%rsi");
 MARKER("odd", "0", "8@%rdi 8@%nonsense((: 8@%rdx");
 __asm__(".text\n.balign 16\n.type fire_many, @function\nfire_many:\n"
         ".rept " TEXT(MANY) "\n"
-        "990: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n.balign 16\n" NOTE("many", "0", "8@%rdi")
+        "990: nop\n.balign 16\n" NOTE("many", "0", "8@%rdi")
         ".endr\nret\n");
 
 static volatile unsigned short *listeners = semaphores;

@@ -53,6 +53,7 @@ pub(crate) fn tests() -> Vec<(String, Body)> {
             tests.push((format!("{name}::{}", way.name), Box::new(body)));
         }
     }
+    tests.push(("a_site_that_would_kill_children_gets_no_probe".to_owned(), Box::new(nop5)));
     tests.push(("a_library_that_comes_and_goes_is_watched".to_owned(), Box::new(reload)));
     tests
 }
@@ -132,6 +133,26 @@ fn threads(ran: &Ran) -> Result<()> {
 fn forks(ran: &Ran) -> Result<()> {
     ensure!(ran.out().trim() == "0", "children that did not live to their end: {}", ran.out());
     expect_counts(ran, &[("parent", 10), ("child", 10), ("test_end", 10)])
+}
+
+/// What observes may miss this marker, where the kernel rewrites its site; the program may not be harmed.
+fn nop5() -> Result<()> {
+    let exec =
+        Exec::new()?.config("probes:\n  - {provider: five, marker: fired, args: ['plain:string']}\n")?;
+    let program = exec.folder().join("nop5");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernel_markers/nop5.c");
+    let mut compile = Command::new("gcc");
+    // The note's base is 0, so the addresses in it have to be those of the running program.
+    let output = compile.args(["-O1", "-no-pie", "-o"]).arg(&program).arg(source).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let ran = exec.run(&[&program])?;
+    ran.expect_code(0)?;
+    ensure!(ran.out().trim() == "0", "children that did not live to their end: {}", ran.out());
+    match ran.events.len() {
+        0 => ensure!(ran.err().contains("5-byte nop"), "nobody says why nothing is watched: {}", ran.err()),
+        fired => ensure!(fired == 10, "{fired} of 10 events"),
+    }
+    Ok(())
 }
 
 /// Needs a word in the config: nothing in the program's file tells that it will load the library.

@@ -182,7 +182,13 @@ pub(crate) fn changing() -> Result<()> {
             std::fs::write(&path, &image[..image.len() / 2])?;
             std::fs::write(&path, image)?;
         }
-        let status = std::process::Command::new(&path).args(["hit 3", "tests 0 3 0"]).status()?;
+        let status = sidecar_tests::exec::until("the file to be free", || {
+            match std::process::Command::new(&path).args(["hit 3", "tests 0 3 0"]).status() {
+                // A process that another test has just forked still holds it open for writing, until its own exec.
+                Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => Ok(None),
+                status => Ok(Some(status?)),
+            }
+        })?;
         // One that was rewritten in place may be executed before the agent has taken the former probes off, which nobody
         // can prevent. One that was put in its place is another file.
         assert!(round % 3 != 0 || status.success(), "round {round}: {status}\n{}", agent.log());

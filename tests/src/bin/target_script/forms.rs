@@ -52,7 +52,7 @@ extern "C" fn site(middle: *const u64) {
         .balign 16
         .globl raw_forms_site
         raw_forms_site:
-        .byte 0x0f, 0x1f, 0x44, 0x00, 0x00
+        nop
         pop rax
         pop r15
         pop r14
