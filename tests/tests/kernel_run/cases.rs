@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 
-use crate::{api, basics, death, discovery, files, foreign, many, memory, refusals, sinks};
+use crate::{
+    api, basics, boost, death, discovery, files, foreign, many, memory, refusals, reload, sinks, switch,
+};
 
 /// A test.
 #[derive(Clone, Copy)]
@@ -59,4 +61,13 @@ pub(crate) const ALL: &[Case] = &[
     case("stopped_and_continued", death::stopped_and_continued),
     case("events_are_shown_by_sidecar_tail", api::tail),
     case("the_socket_is_for_one_agent_and_outlives_none", api::socket),
+    case("a_reload_by_signal_is_in_force_at_the_next_hit", reload::by_signal),
+    case("a_changed_file_is_taken_over_by_itself", reload::by_file),
+    case("a_broken_file_is_refused_and_the_old_one_stays", reload::refused),
+    case("reloads_under_load_lose_nothing", reload::under_load),
+    case("the_kill_switch_takes_every_probe_off_and_puts_it_on_again", switch::off_and_on),
+    case("switched_off_at_start_and_on_later", switch::off_at_start),
+    case("rates_and_boosts_by_request", boost::by_request),
+    case("five_failing_tests_boost_their_signal", boost::by_failures),
+    case("reported_anomalies_boost_their_signal", boost::by_reports),
 ];

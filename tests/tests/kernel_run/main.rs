@@ -5,6 +5,7 @@
 
 mod api;
 mod basics;
+mod boost;
 mod cases;
 mod death;
 mod discovery;
@@ -13,7 +14,9 @@ mod foreign;
 mod many;
 mod memory;
 mod refusals;
+mod reload;
 mod sinks;
+mod switch;
 
 use std::sync::OnceLock;
 
