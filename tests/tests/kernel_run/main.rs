@@ -11,12 +11,14 @@ mod death;
 mod discovery;
 mod files;
 mod foreign;
+mod kept;
 mod many;
 mod memory;
 mod refusals;
 mod reload;
 mod sinks;
 mod switch;
+mod verbs;
 
 use std::sync::OnceLock;
 

@@ -20,7 +20,11 @@ const RELOADS: u64 = 200;
 const GROWTH: u64 = 6_000_000;
 
 fn text(scratch: &Scratch, target: &Target, sampling: &str, watch: bool) -> String {
-    format!("{}reload: {{watch: {watch}}}\nsampling: {sampling}\n{}", section(scratch), target.probes())
+    format!(
+        "{}resources: {{max_cpu_percent: 100}}\nreload: {{watch: {watch}}}\nsampling: {sampling}\n{}",
+        section(scratch),
+        target.probes()
+    )
 }
 
 fn all_kept(agent: &Agent, target: &Target, kept: u64) -> Result<()> {
