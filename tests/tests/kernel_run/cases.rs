@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use crate::{
-    api, basics, boost, death, discovery, files, foreign, kept, many, memory, refusals, reload, sinks,
-    switch, verbs,
+    api, basics, boost, death, discovery, files, foreign, handlers, kept, many, memory, refusals, reload,
+    sinks, switch, verbs,
 };
 
 /// A test.
@@ -76,4 +76,6 @@ pub(crate) const ALL: &[Case] = &[
     case("test_names_break_neither_lines_nor_metrics_nor_log", kept::names_in_logs),
     case("health_status_and_tail_of_a_running_agent", verbs::health_status_tail),
     case("a_budget_below_what_it_needs_is_said_at_start", verbs::small_budget),
+    case("handlers_of_each_kind_get_their_events", handlers::each_kind),
+    case("a_stuck_handler_slow_clients_and_scrapes_lose_nothing", handlers::stuck),
 ];

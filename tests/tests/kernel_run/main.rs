@@ -11,6 +11,7 @@ mod death;
 mod discovery;
 mod files;
 mod foreign;
+mod handlers;
 mod kept;
 mod many;
 mod memory;
