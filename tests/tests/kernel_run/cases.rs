@@ -72,7 +72,7 @@ pub(crate) const ALL: &[Case] = &[
     case("five_failing_tests_boost_their_signal", boost::by_failures),
     case("reported_anomalies_boost_their_signal", boost::by_reports),
     case("failures_are_kept_whole_at_rate_0_1", kept::failures),
-    case("a_flood_makes_it_step_down_and_climb_back", kept::governor),
+    case("a_flood_makes_it_step_down_and_counts_stay_exact", kept::governor),
     case("test_names_break_neither_lines_nor_metrics_nor_log", kept::names_in_logs),
     case("health_status_and_tail_of_a_running_agent", verbs::health_status_tail),
     case("a_budget_below_what_it_needs_is_said_at_start", verbs::small_budget),
