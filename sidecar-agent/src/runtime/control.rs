@@ -282,7 +282,10 @@ impl Control for Core {
     }
 
     fn reload(&self) -> Result<ReloadReport, ReloadRefused> {
-        self.reload_from_origin()
+        let outcome = self.reload_from_origin();
+        // Who asks for health now sees what became of it.
+        self.check_now();
+        outcome
     }
 
     fn set_rate(&self, signal: &str, rate: f64) -> Result<SignalState, Refused> {

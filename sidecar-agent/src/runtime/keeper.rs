@@ -114,6 +114,9 @@ fn measure(core: &Core) -> Option<u64> {
             tracing::warn!("governor: {}", last.unwrap_or_default());
         }
         core.obey(&decision);
+        if decision.changed {
+            core.check_now();
+        }
         core.source.set_usage(&snapshot);
     }
     Some(tick.next_ns)

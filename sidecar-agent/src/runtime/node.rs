@@ -164,9 +164,6 @@ impl Node {
                 health.step_done("attach", "nothing to attach with");
             }
         }
-        if !config.enabled {
-            health.set("kernel", Component::degraded("switched off by `enabled: false`"));
-        }
         self.keeper = Some(Keeper::start(Arc::clone(&self.core)).map_err(RuntimeError::System)?);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! `sidecar run` as a user starts it: the built program, a config file, a free port.
 
 pub mod answer;
+pub mod control;
 pub mod program;
 pub mod scratch;
 

@@ -80,4 +80,25 @@ impl Scratch {
         assert_eq!(found.len(), count, "more events than hits: {found:?}");
         Ok(found)
     }
+
+    /// The same for the events of one provider: other tests of this machine may fire sidecar's own markers.
+    ///
+    /// # Errors
+    /// With the agent's log, when they do not come.
+    pub fn wait_for_events_of(
+        &self,
+        agent: &Agent,
+        provider: &str,
+        count: usize,
+    ) -> Result<Vec<serde_json::Value>> {
+        let found = until(&format!("{count} events of {provider}"), || {
+            let mut found = events(&self.sink())?;
+            found.retain(|event| event["provider"] == provider);
+            anyhow::ensure!(found.len() >= count, "{} of {count} events", found.len());
+            Ok(Some(found))
+        });
+        let found = found.with_context(|| agent.log())?;
+        assert_eq!(found.len(), count, "more events than hits: {found:?}");
+        Ok(found)
+    }
 }

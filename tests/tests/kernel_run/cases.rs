@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 
-use crate::{api, basics, death, discovery, files, foreign, many, memory, refusals, sinks, steering};
+use crate::{
+    api, basics, boost, death, discovery, files, foreign, handlers, kept, many, memory, refusals, reload,
+    sinks, switch, verbs,
+};
 
 /// A test.
 #[derive(Clone, Copy)]
@@ -57,11 +60,22 @@ pub(crate) const ALL: &[Case] = &[
     case("specs_that_are_used_up", many::specs_used_up),
     case("killed_and_restarted", death::killed_and_restarted),
     case("stopped_and_continued", death::stopped_and_continued),
-    case("failures_are_whole_at_a_rate_of_a_tenth", steering::whole_tests),
-    case("a_reload_is_whole_or_refused", steering::reload),
-    case("a_changed_file_is_a_reload", steering::watched_file),
-    case("the_kill_switch_works_both_ways", steering::kill_switch),
-    case("failures_boost_their_signal", steering::boost),
     case("events_are_shown_by_sidecar_tail", api::tail),
     case("the_socket_is_for_one_agent_and_outlives_none", api::socket),
+    case("a_reload_by_signal_is_in_force_at_the_next_hit", reload::by_signal),
+    case("a_changed_file_is_taken_over_by_itself", reload::by_file),
+    case("a_broken_file_is_refused_and_the_old_one_stays", reload::refused),
+    case("reloads_under_load_lose_nothing", reload::under_load),
+    case("the_kill_switch_takes_every_probe_off_and_puts_it_on_again", switch::off_and_on),
+    case("switched_off_at_start_and_on_later", switch::off_at_start),
+    case("rates_and_boosts_by_request", boost::by_request),
+    case("five_failing_tests_boost_their_signal", boost::by_failures),
+    case("reported_anomalies_boost_their_signal", boost::by_reports),
+    case("failures_are_kept_whole_at_rate_0_1", kept::failures),
+    case("a_flood_makes_it_step_down_and_counts_stay_exact", kept::governor),
+    case("test_names_break_neither_lines_nor_metrics_nor_log", kept::names_in_logs),
+    case("health_and_status_tell_well_from_degraded_from_gone", verbs::health_and_status),
+    case("a_budget_below_what_it_needs_is_said_at_start", verbs::small_budget),
+    case("handlers_of_each_kind_get_their_events", handlers::each_kind),
+    case("a_stuck_handler_slow_clients_and_scrapes_lose_nothing", handlers::stuck),
 ];

@@ -5,16 +5,21 @@
 
 mod api;
 mod basics;
+mod boost;
 mod cases;
 mod death;
 mod discovery;
 mod files;
 mod foreign;
+mod handlers;
+mod kept;
 mod many;
 mod memory;
 mod refusals;
+mod reload;
 mod sinks;
-mod steering;
+mod switch;
+mod verbs;
 
 use libtest_mimic::{Arguments, Trial};
 use sidecar_tests::{agent, kernel::trial};

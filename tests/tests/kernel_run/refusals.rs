@@ -108,7 +108,7 @@ pub(crate) fn switched_off() -> Result<()> {
     target.run(&["hit 3"])?;
     let health = agent.health()?;
     assert_eq!(health["status"], "degraded");
-    let message = health["components"]["kernel"]["message"].as_str().unwrap_or_default();
+    let message = health["components"]["kernel_programs"]["message"].as_str().unwrap_or_default();
     assert!(message.contains("enabled: false"), "{health}");
     let metrics = agent.metrics()?;
     assert_eq!(crate::basics::balance(&metrics, target.provider(), "hit").1, 0);

@@ -13,7 +13,7 @@ use sidecar_tests::node::{Agent, command, until};
 
 use crate::basics::{balance, wait_until_found};
 
-const ALL: &str = "sampling: {enabled: false}\n";
+const ALL: &str = "sampling: {enabled: false}\nhealth_checks: {interval_sec: 1}\n";
 
 /// Answers within a second, whatever the sinks do.
 fn health_at_once(agent: &Agent) -> Result<serde_json::Value> {
