@@ -56,9 +56,9 @@ impl Metrics {
         self.value(name, labels) as u64
     }
 
-    /// Number of samples.
+    /// Number of samples with this in a label. Samples about others come and go with the programs of this machine.
     #[must_use]
-    pub fn series(&self) -> usize {
-        self.0.lines().filter(|line| !line.starts_with('#')).count()
+    pub fn series(&self, label: &str) -> usize {
+        self.0.lines().filter(|line| !line.starts_with('#') && line.contains(label)).count()
     }
 }

@@ -1,7 +1,8 @@
 //! Files that change under the agent, and files that nobody should trust.
 
-use std::io::{Seek, Write};
+use std::io::{ErrorKind, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use anyhow::Result;
 use sidecar_tests::node::program::{Target, provider};
@@ -19,7 +20,7 @@ pub(crate) fn replaced() -> Result<()> {
     let old = Target::with(&scratch.path("target"), &provider, &[])?;
     let agent = Agent::start(&scratch.config(&format!("{ALL}{}", old.probes()))?)?;
     let mut before = old.start()?;
-    agent.wait_for_log("attached to")?;
+    agent.wait_for_log(&format!("attached to {}", old.path().display()))?;
     let new = Target::with(&scratch.path("new"), &provider, &["-DMANY=3"])?;
     std::fs::rename(new.path(), old.path())?;
     let mut after = old.start()?;
@@ -96,13 +97,13 @@ pub(crate) fn deleted() -> Result<()> {
     let target = Target::compile(&scratch.path("target"))?;
     let agent = Agent::start(&scratch.config(&format!("{ALL}{}", target.probes()))?)?;
     let mut running = target.start()?;
-    agent.wait_for_log("attached to")?;
+    agent.wait_for_log(&format!("attached to {}", target.path().display()))?;
     running.run(&["hit 7"])?;
     std::fs::remove_file(target.path())?;
     assert_eq!(running.ask("semaphores")?, "1 1 1");
     running.run(&["hit 1"])?;
     running.finish()?;
-    agent.wait_for_log("let go of")?;
+    agent.wait_for_log(&format!("let go of {}", target.path().display()))?;
     until("its specs are taken back", || {
         Ok((balance(&agent.metrics()?, target.provider(), "hit") == (8, 8)).then_some(()))
     })?;
@@ -162,6 +163,16 @@ pub(crate) fn hostile() -> Result<()> {
     Ok(())
 }
 
+/// Writes to a program whose only process was waited for. While the kernel puts probes on a program it holds on to the
+/// memory of the processes that run it, and a file counts as executed until the last hold is gone: microseconds after
+/// such a process has ended, its file may still be busy.
+fn write_once_ended(path: &Path, image: &[u8]) -> Result<()> {
+    until("the file to be free", || match std::fs::write(path, image) {
+        Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => Ok(None),
+        written => Ok(Some(written?)),
+    })
+}
+
 /// A program that is replaced and rewritten all the while never gets a probe on a wrong place, and never harms the agent.
 pub(crate) fn changing() -> Result<()> {
     let scratch = Scratch::new()?;
@@ -179,13 +190,13 @@ pub(crate) fn changing() -> Result<()> {
             std::fs::set_permissions(&whole, std::fs::Permissions::from_mode(0o755))?;
             std::fs::rename(&whole, &path)?;
         } else {
-            std::fs::write(&path, &image[..image.len() / 2])?;
-            std::fs::write(&path, image)?;
+            write_once_ended(&path, &image[..image.len() / 2])?;
+            write_once_ended(&path, image)?;
         }
-        let status = sidecar_tests::exec::until("the file to be free", || {
+        let status = until("the file to be free", || {
             match std::process::Command::new(&path).args(["hit 3", "tests 0 3 0"]).status() {
                 // A process that another test has just forked still holds it open for writing, until its own exec.
-                Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => Ok(None),
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => Ok(None),
                 status => Ok(Some(status?)),
             }
         })?;

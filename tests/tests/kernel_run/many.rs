@@ -20,7 +20,7 @@ pub(crate) fn test_ids() -> Result<()> {
     let agent = Agent::start(&scratch.config(&format!("{ALL}{}", target.probes()))?)?;
     wait_until_found(&agent, &target)?;
     target.run(&["tests 0 1000 0"])?;
-    let (before, series) = (agent.rss()?, agent.metrics()?.series());
+    let (before, series) = (agent.rss()?, agent.metrics()?.series(target.provider()));
     for from in (1000..TESTS).step_by(1000) {
         target.run(&[&format!("tests {from} 1000 0")])?;
     }
@@ -31,7 +31,8 @@ pub(crate) fn test_ids() -> Result<()> {
         let read = metrics.count("sidecar_records_received_total", &[]);
         Ok((hits == TESTS && read >= kept).then_some(metrics))
     })?;
-    assert_eq!(metrics.series(), series, "a series for test ids?");
+    assert_eq!(metrics.series(target.provider()), series, "a series for test ids?");
+    assert_eq!(metrics.series("test::"), 0, "a test id is no label");
     let after = agent.rss()?;
     println!("{} MB before, {} MB after", before >> 20, after >> 20);
     assert!(after < before + (24 << 20), "{before} {after}");
