@@ -78,6 +78,11 @@ impl Guard {
         Arc::clone(&self.lock().security)
     }
 
+    /// Whether there are files that may change.
+    pub(super) fn has_files(&self) -> bool {
+        !self.lock().stamps.is_empty()
+    }
+
     /// Reads the files again if one of them changed, and says whether that took effect. What can't be read leaves
     /// what is in force, and is tried again at the next call.
     ///

@@ -116,13 +116,14 @@ async fn serve(
     let mut open = Open { router: router(&served), served, tasks: JoinSet::new() };
     let (mut over_tcp, mut over_unix) =
         (Accepting::new(limits.connections), Accepting::new(limits.connections));
-    let mut refresh = tokio::time::interval(REFRESH);
+    // Without such files nobody needs to be woken for them.
+    let (mut refresh, has_files) = (tokio::time::interval(REFRESH), open.served.guard.has_files());
     tokio::pin!(shutdown);
     loop {
         tokio::select! {
             () = &mut shutdown => break,
             Some(ended) = open.tasks.join_next() => note_panic(ended),
-            _ = refresh.tick() => open.refresh(),
+            _ = refresh.tick(), if has_files => open.refresh(),
             accepted = over_tcp.next(tcp.as_ref(), TcpListener::accept) => {
                 if let Some(((stream, _), place)) = accepted {
                     open.tcp(stream, place);
