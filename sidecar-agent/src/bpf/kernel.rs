@@ -220,11 +220,12 @@ impl Kernel {
         self.probe.attach(file, sites)
     }
 
-    /// Sets a spec.
+    /// Sets a spec. What was learnt of the one that had its index before does not hold for it.
     ///
     /// # Errors
     /// When the index is out of range.
     pub fn set_spec(&mut self, index: u32, spec: &Spec) -> Result<(), BpfError> {
+        self.set_slow_limit(index, 0)?;
         self.specs.set(index, spec, 0).map_err(map_error("SPECS"))
     }
 

@@ -97,6 +97,12 @@ impl Kernel {
         self.sampling.slow_limits.set(spec, ns, 0).map_err(map_error("SLOW_LIMITS"))
     }
 
+    /// That duration, as the programs go by it.
+    #[must_use]
+    pub fn slow_limit(&self, spec: u32) -> u64 {
+        self.sampling.slow_limits.get(&spec, 0).unwrap_or_default()
+    }
+
     /// Whether starts that are sampled out are held until their test's end is known. It costs each sampled-out start
     /// about 1 us, and each end about 0.1 us.
     ///

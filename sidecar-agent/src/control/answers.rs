@@ -225,6 +225,9 @@ pub struct Probe {
     pub disabled: u64,
     /// Arguments that could not be read.
     pub read_faults: u64,
+    /// A test that takes longer is an anomaly, in seconds, as learnt from the durations so far; null while too few are
+    /// known, and where there is no duration.
+    pub slow_limit_seconds: Option<f64>,
 }
 
 /// The files with probes.

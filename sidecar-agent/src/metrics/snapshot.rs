@@ -36,6 +36,8 @@ pub struct ProbeStats {
     pub counters: Counters,
     /// Durations, if the marker carries one.
     pub histogram: Option<Histogram>,
+    /// A test that takes longer is slow; 0 until enough is known.
+    pub slow_limit_ns: u64,
 }
 
 /// Anomalies and boosts of one signal.

@@ -38,6 +38,7 @@ impl Shared {
                 has_status: mapping.position(Role::Status).is_some(),
                 counters: retired.get(&mapping.provider, &mapping.marker),
                 histogram: mapping.duration_arg().filter(|_| is_end).map(|_| Histogram::default()),
+                slow_limit_ns: 0,
             };
             probes.insert(key, stats);
         }
@@ -73,6 +74,8 @@ impl Shared {
         for (key, spec) in specs {
             if let (Some(stats), Ok(counters)) = (probes.get_mut(&key), kernel.counters(spec)) {
                 add(&mut stats.counters, &counters);
+                // Those of one marker have one limit.
+                stats.slow_limit_ns = stats.slow_limit_ns.max(kernel.slow_limit(spec));
             }
         }
         for (key, index) in histograms {

@@ -228,6 +228,7 @@ impl Control for Core {
                 lost: probe.counters.lost,
                 disabled: probe.counters.disabled,
                 read_faults: probe.counters.read_faults,
+                slow_limit_seconds: (probe.slow_limit_ns > 0).then(|| probe.slow_limit_ns as f64 / 1e9),
             })
             .collect();
         probes.sort_by(|a, b| (&a.provider, &a.name).cmp(&(&b.provider, &b.name)));

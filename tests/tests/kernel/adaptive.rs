@@ -86,6 +86,9 @@ pub(crate) fn slow_tests() -> Result<()> {
     session.kernel.set_slow_limit(0, 0)?;
     assert_eq!(kept(&mut session, &mut running, &["end 7 1 9999999"])?, [7]);
     assert_eq!(session.kernel.boost_state(1)?.anomalies, 3, "no limit, no anomaly");
+    session.kernel.set_slow_limit(0, 1000)?;
+    session.kernel.set_spec(0, &Spec::default())?;
+    assert_eq!(session.kernel.slow_limit(0), 0, "another spec has no limit yet");
     running.finish()?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Rates and boosts by the control API and by failing tests.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use sidecar_tests::node::control::{Control, section};
 use sidecar_tests::node::program::Target;
@@ -76,6 +76,40 @@ pub(crate) fn by_failures() -> Result<()> {
     // From the next test on, everything is kept: 5 failures and 50 that pass, each with its start.
     target.run(&["tests 100 50 0"])?;
     scratch.wait_for_events_of(&agent, target.provider(), 110)?;
+    agent.finish()?;
+    Ok(())
+}
+
+pub(crate) fn by_slow_tests() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let target = Target::compile(&scratch.path("target"))?;
+    let control = Control::of(&scratch);
+    let sampling = "sampling: {test_events: 0.1, adaptive: {boost_duration: 2}}";
+    let config = scratch.config(&format!("{}{sampling}\n{}", section(&scratch), target.probes()))?;
+    let agent = Agent::start(&config)?;
+    wait_until_found(&agent, &target)?;
+    // A test's duration is its number, in microseconds: some 10 ms each, of which none is slow.
+    target.run(&["tests 10000 500 0"])?;
+    assert_eq!(signal(&control, "test_events")?["anomalies_in_window"], 0);
+    let limit = until("a limit is learnt", || {
+        let probes = control.get("/api/v1/probes")?["probes"].clone();
+        let mut own =
+            probes.as_array().context("a list")?.iter().filter(|p| p["provider"] == target.provider());
+        Ok(own.find_map(|probe| probe["slow_limit_seconds"].as_f64()))
+    })?;
+    assert!((0.02..0.5).contains(&limit), "{limit}");
+    // A second each.
+    target.run(&["tests 1000000 4 0"])?;
+    let state = signal(&control, "test_events")?;
+    assert_eq!((&state["has_boost"], &state["anomalies_in_window"]), (&false.into(), &4.into()), "{state}");
+    target.run(&["tests 1000004 1 0"])?;
+    let state = signal(&control, "test_events")?;
+    assert_eq!((&state["has_boost"], &state["boosts"]), (&true.into(), &1.into()), "{state}");
+    until("the boost has ended by itself", || {
+        let state = signal(&control, "test_events")?;
+        ensure!(state["has_boost"] == false && state["effective_rate"] == 0.1, "{state}");
+        Ok(Some(()))
+    })?;
     agent.finish()?;
     Ok(())
 }

@@ -70,6 +70,7 @@ pub(crate) const ALL: &[Case] = &[
     case("switched_off_at_start_and_on_later", switch::off_at_start),
     case("rates_and_boosts_by_request", boost::by_request),
     case("five_failing_tests_boost_their_signal", boost::by_failures),
+    case("tests_slower_than_is_usual_boost_their_signal", boost::by_slow_tests),
     case("reported_anomalies_boost_their_signal", boost::by_reports),
     case("failures_are_kept_whole_at_rate_0_1", kept::failures),
     case("a_flood_makes_it_step_down_and_counts_stay_exact", kept::governor),

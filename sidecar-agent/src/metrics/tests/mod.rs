@@ -70,6 +70,7 @@ fn test_end() -> ProbeStats {
         has_status: true,
         counters,
         histogram: Some(histogram),
+        slow_limit_ns: 0,
     }
 }
 
