@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::Unusable;
-use crate::config::{Config, ConfigError, KEYS, Source};
+use crate::config::{Config, KEYS, Place, Source};
 
 /// A line a key, in columns; then a line that says that all is well.
 pub(super) fn text(file: Option<&Path>, config: &Config) -> String {
@@ -75,55 +75,28 @@ fn origin(source: &Source, row: &mut Map<String, Value>) {
     }
 }
 
-/// Where a configuration is wrong, and why.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Place {
-    /// The kind of source with its members, as of a value.
-    origin: Map<String, Value>,
-    key: Option<String>,
-    reason: String,
-}
-
-impl Place {
-    pub(super) fn of(error: &Unusable) -> Self {
-        let (source, key, reason) = match error {
-            Unusable::Mapping(error) => (Some(&error.at), Some(&error.key), error.problem.to_string()),
-            Unusable::Config(error) => match error {
-                ConfigError::Value { at, key, fault } => (Some(at), Some(key), fault.to_string()),
-                ConfigError::Unreadable { path, error } => return Self::file(path, error.to_string()),
-                ConfigError::TooLong { path, most } => {
-                    return Self::file(path, format!("longer than {most} bytes"));
-                }
-                ConfigError::NotText { path, what } => return Self::file(path, (*what).to_owned()),
-                ConfigError::NotYaml { file, line, column: _, what } => {
-                    let mut place = Self::file(Path::new(file), what.clone());
-                    place.origin.insert("line".to_owned(), json!(line));
-                    return place;
-                }
-                ConfigError::NoSection { file, .. } => {
-                    return Self::file(Path::new(file), "no section of sidecar".to_owned());
-                }
-            },
-        };
-        let mut place = Self { origin: Map::new(), key: key.cloned(), reason };
-        if let Some(source) = source {
-            origin(source, &mut place.origin);
-        }
-        place
-    }
-
-    fn file(path: &Path, reason: String) -> Self {
-        let file = json!(path.display().to_string());
-        let origin = [("source".to_owned(), json!("file")), ("file".to_owned(), file)];
-        Self { origin: origin.into_iter().collect(), key: None, reason }
-    }
-
-    /// The answer for programs.
-    pub(super) fn json(self, message: &str) -> Value {
-        let mut error = self.origin;
-        error.insert("key".to_owned(), json!(self.key));
-        error.insert("reason".to_owned(), json!(self.reason));
-        error.insert("message".to_owned(), json!(message));
-        json!({ "valid": false, "error": error })
-    }
+/// What is wrong, for programs: the kind of source with its members, as of a value; key, reason, and the whole message.
+pub(super) fn fault(error: &Unusable) -> Value {
+    let place = error.place();
+    let Place { file, line, column, variable, flag, key, reason } = &place;
+    let mut row = Map::new();
+    let kind = match (file, variable, flag) {
+        (Some(_), _, _) => "file",
+        (None, Some(_), _) => "environment",
+        (None, None, Some(_)) => "flag",
+        (None, None, None) => "default",
+    };
+    row.insert("source".to_owned(), json!(kind));
+    let members = [
+        ("file", json!(file)),
+        ("line", json!(line)),
+        ("column", json!(column)),
+        ("variable", json!(variable)),
+        ("flag", json!(flag)),
+    ];
+    row.extend(members.into_iter().filter(|(_, v)| !v.is_null()).map(|(name, v)| (name.to_owned(), v)));
+    row.insert("key".to_owned(), json!(key));
+    row.insert("reason".to_owned(), json!(reason));
+    row.insert("message".to_owned(), json!(error.to_string()));
+    json!({ "valid": false, "error": row })
 }

@@ -12,10 +12,10 @@ use std::path::Path;
 
 use crate::{
     cli::{CheckArgs, ConfigArgs, Format, Printed},
-    config::{self, Config, ConfigError, EX_CONFIG, Override},
+    config::{self, Config, ConfigError, EX_CONFIG, Override, Place},
     mapping::{self, MappingError},
 };
-use answer::{Place, json, text};
+use answer::{fault, json, text};
 
 /// A configuration that can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,17 @@ pub enum Unusable {
     /// A probe means nothing.
     #[error(transparent)]
     Mapping(#[from] MappingError),
+}
+
+impl Unusable {
+    /// Where it is wrong, and why, in parts.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Config(error) => error.place(),
+            Self::Mapping(error) => Place::of_value(&error.at, &error.key, error.problem.to_string()),
+        }
+    }
 }
 
 /// The flags of a verb that override keys.
@@ -67,7 +78,7 @@ pub fn check(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::
         (Format::Json, Ok(config)) => {
             writeln!(out, "{:#}", json(args.config.as_deref(), config, config.hints()))?;
         }
-        (Format::Json, Err(error)) => writeln!(out, "{:#}", Place::of(error).json(&error.to_string()))?,
+        (Format::Json, Err(error)) => writeln!(out, "{:#}", fault(error))?,
     }
     out.flush()?;
     Ok(status)

@@ -131,6 +131,8 @@ fn every_kind_of_unusable_file_has_a_place() {
         assert_eq!(error["file"], path(name));
         assert!(error["reason"].as_str().unwrap().contains(reason), "{error}");
         assert!(err.contains(&path(name)), "{err}");
+        let line = if name == "yaml" { json!(2) } else { Value::Null };
+        assert_eq!((&error["line"], error["column"].is_u64()), (&line, name == "yaml"), "{error}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! What differs between two configurations, and whether a running agent can make the change.
 
-use super::{Config, KEYS};
+use super::{Config, KEYS, Source};
 
 /// One key whose value differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Change {
     pub live: bool,
     /// Why it can't; empty where it can.
     pub why: &'static str,
+    /// Where the wanted value stands.
+    pub at: Source,
 }
 
 /// A configuration that can't be put in force without a restart.
@@ -43,6 +45,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
                 new: key.value(new),
                 live: key.live(),
                 why: key.restart.unwrap_or_default(),
+                at: new.source(key.name),
             });
         }
     }
@@ -55,17 +58,20 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     names.sort();
     names.dedup();
     for name in names {
+        let key = format!("sampling.{name}");
+        let at = new.source(&key);
         let (old, new) = (rate(old, name), rate(new, name));
         if old != new {
             // A rate is live; a signal that comes or goes is not.
             let live = old.is_some() && new.is_some();
             let shown = |rate: Option<f64>| rate.map_or_else(|| "none".to_owned(), |rate| rate.to_string());
             changes.push(Change {
-                key: format!("sampling.{name}"),
+                key,
                 old: shown(old),
                 new: shown(new),
                 live,
                 why: if live { "" } else { "signals are numbered when the agent starts" },
+                at,
             });
         }
     }

@@ -184,7 +184,7 @@ pub static KEYS: &[Key] = &[
     ),
     key(
         "health_checks.enabled",
-        "The agent checks its parts.",
+        "The agent checks its parts, and health tells their states.",
         Field::Switch(|c| &mut c.health_checks.enabled),
     ),
     key(
@@ -194,7 +194,7 @@ pub static KEYS: &[Key] = &[
     ),
     key(
         "health_checks.failure_threshold",
-        "Failures in a row that make a part unhealthy.",
+        "Failures in a row that make a handler degraded.",
         count(|c| &mut c.health_checks.failure_threshold, 1, 1000),
     ),
     key(

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config::Place;
+
 /// Why a signal was not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -43,12 +45,8 @@ pub enum Refused {
 pub struct ReloadRefused {
     /// What is wrong, as `sidecar check` says it.
     pub reason: String,
-    /// The file with the fault.
-    pub file: Option<String>,
-    /// Its line, from 1.
-    pub line: Option<u32>,
-    /// The dotted key with the fault.
-    pub key: Option<String>,
+    /// The same in parts.
+    pub place: Box<Place>,
     /// Keys whose change takes a restart.
     pub needs_restart: Vec<String>,
 }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::report::{Component, Level, Report, Resources, Step};
+use super::states::{DATA_MOVING, DATA_PATH, DATA_STALLED, DATA_STOPPED, HANDLER_PREFIX};
 use crate::sinks::QueueStats;
 
 /// The path of events counts as stalled when it has not reported for so long; the agent is then degraded.
@@ -12,8 +13,8 @@ pub const STALLED_DEGRADED: Duration = Duration::from_secs(30);
 /// As above; the agent is then unhealthy.
 pub const STALLED_UNHEALTHY: Duration = Duration::from_secs(120);
 
-/// The name of the component that says when the path of events last reported.
-const DATA_PATH: &str = "data_path";
+/// Components that are known without checks. That of the path of events is made when it is asked for.
+pub(super) const UNCHECKED: [&str; 2] = ["kernel", "http"];
 
 struct Inner {
     components: BTreeMap<String, Component>,
@@ -61,14 +62,15 @@ impl Health {
         self.lock().components.insert(name.to_owned(), component);
     }
 
-    /// Forgets a component.
-    pub fn remove(&self, name: &str) {
-        self.lock().components.remove(name);
+    /// Forgets the handlers' components but for these.
+    pub(super) fn keep_handlers(&self, names: &[String]) {
+        let keep = |name: &String| !name.starts_with(HANDLER_PREFIX) || names.contains(name);
+        self.lock().components.retain(|name, _| keep(name));
     }
 
-    /// Forgets the components whose names begin with `prefix`, but for these.
-    pub fn keep_only(&self, prefix: &str, names: &[String]) {
-        self.lock().components.retain(|name, _| !name.starts_with(prefix) || names.contains(name));
+    /// Forgets what only checks know, because nobody checks any more. What is set once, at the start, stays.
+    pub fn unchecked(&self) {
+        self.lock().components.retain(|name, _| UNCHECKED.contains(&name.as_str()));
     }
 
     /// Sets the figures of the agent's queue.
@@ -143,93 +145,13 @@ impl Health {
 }
 
 fn data_path(silent: Duration) -> Component {
-    let seconds = silent.as_secs();
+    let details = format!("{} s", silent.as_secs());
     let component = if silent >= STALLED_UNHEALTHY {
-        Component::unhealthy(format!("the path of events has not moved for {seconds} s; restart the agent"))
+        Component::with(&DATA_STOPPED, details)
     } else if silent >= STALLED_DEGRADED {
-        Component::degraded(format!("the path of events has not moved for {seconds} s"))
+        Component::with(&DATA_STALLED, details)
     } else {
-        Component::healthy("moving")
+        Component::of(&DATA_MOVING)
     };
     component.measure("last_seen_seconds", silent.as_secs_f64())
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_whole_is_as_bad_as_its_worst_component() {
-        let start = Instant::now();
-        let health = Health::new(start, &[]);
-        let status = || health.report(start).status;
-        assert_eq!(status(), Level::Healthy);
-        health.set("a", Component::healthy("fine"));
-        health.set("b", Component::degraded("so so"));
-        assert_eq!(status(), Level::Degraded);
-        health.set("c", Component::unhealthy("no"));
-        assert_eq!(status(), Level::Unhealthy);
-        health.remove("c");
-        health.set("b", Component::healthy("fine again"));
-        assert_eq!(status(), Level::Healthy);
-    }
-
-    #[test]
-    fn the_report_has_the_documented_shape() {
-        let start = Instant::now();
-        let health = Health::new(start, &[]);
-        health.set("ring", Component::healthy("nothing lost").count("lost", 0).measure("share", 0.5));
-        let empty = serde_json::to_value(health.report(start)).unwrap();
-        assert_eq!(
-            empty,
-            json!({"status": "healthy", "uptime_seconds": 0.0, "components": {
-                "ring": {"status": "healthy", "message": "nothing lost", "lost": 0, "share": 0.5}}})
-        );
-        health.set_queue(QueueStats { capacity: 10, len: 2, ..QueueStats::default() });
-        health.set_resources(Resources { cpu_seconds: 1.5, rss_bytes: 1024, ..Resources::default() });
-        let full = serde_json::to_value(health.report(start + Duration::from_secs(3))).unwrap();
-        assert_eq!(full["uptime_seconds"], json!(3.0));
-        assert_eq!(full["resources"], json!({"cpu_seconds": 1.5, "rss_bytes": 1024}));
-        assert_eq!((&full["queue"]["capacity"], &full["queue"]["len"]), (&json!(10), &json!(2)));
-    }
-
-    #[test]
-    fn a_path_of_events_that_falls_silent_is_seen() {
-        let start = Instant::now();
-        let health = Health::new(start, &[]);
-        assert!(!health.report(start + STALLED_UNHEALTHY).components.contains_key(DATA_PATH));
-        health.beat(start);
-        let millisecond = Duration::from_millis(1);
-        for (after, status) in [
-            (STALLED_DEGRADED - millisecond, Level::Healthy),
-            (STALLED_DEGRADED, Level::Degraded),
-            (STALLED_UNHEALTHY - millisecond, Level::Degraded),
-            (STALLED_UNHEALTHY, Level::Unhealthy),
-        ] {
-            assert_eq!(health.report(start + after).status, status, "{after:?}");
-        }
-        health.beat(start + STALLED_UNHEALTHY);
-        assert_eq!(health.report(start + STALLED_UNHEALTHY).status, Level::Healthy);
-    }
-
-    #[test]
-    fn ready_means_that_every_step_is_complete_and_nobody_is_stopping() {
-        let health = Health::new(Instant::now(), &["kernel", "attach"]);
-        assert!(!health.readiness().ready);
-        health.step_done("kernel", "no BPF: degraded");
-        health.step_waits("attach", "reading 3 files");
-        let seen = health.readiness();
-        assert!(!seen.ready);
-        assert_eq!(seen.steps[1], Step { name: "attach", done: false, note: "reading 3 files".to_owned() });
-        health.step_done("attach", "nothing to attach to");
-        assert!(health.readiness().ready);
-        health.step_waits("reload", "an unannounced step");
-        assert!(!health.readiness().ready);
-        health.step_done("reload", "");
-        assert!(health.readiness().ready);
-        health.stopping();
-        assert!(!health.readiness().ready);
-    }
 }

@@ -1,9 +1,12 @@
 //! The shape of the answers.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use serde::Serialize;
 
+use super::states::{RUNTIME_STOPPED, State};
+use crate::config::Place;
 use crate::sinks::QueueStats;
 
 /// How well something works, from best to worst.
@@ -14,7 +17,7 @@ pub enum Level {
     Healthy,
     /// Something is missing or lost; the agent goes on.
     Degraded,
-    /// The agent does not do its work.
+    /// A part of the agent's work is not done, and only a restart brings it back.
     Unhealthy,
 }
 
@@ -38,25 +41,25 @@ pub struct Component {
     /// Figures, beside `status` and `message` in the answer.
     #[serde(flatten)]
     pub numbers: BTreeMap<&'static str, Number>,
+    /// Where the configuration is wrong, if that is the trouble.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Box<Place>>,
 }
 
 impl Component {
-    /// A component that works.
-    #[must_use]
-    pub fn healthy(message: impl Into<String>) -> Self {
-        Self::new(Level::Healthy, message)
+    /// In this state.
+    pub(super) fn of(state: &State) -> Self {
+        Self::says(state.level, state.text.to_owned())
     }
 
-    /// A component that works in part.
-    #[must_use]
-    pub fn degraded(message: impl Into<String>) -> Self {
-        Self::new(Level::Degraded, message)
+    /// In this state, with details.
+    pub(super) fn with(state: &State, details: impl Display) -> Self {
+        Self::says(state.level, format!("{}: {details}", state.text))
     }
 
-    /// A component that does not work.
-    #[must_use]
-    pub fn unhealthy(message: impl Into<String>) -> Self {
-        Self::new(Level::Unhealthy, message)
+    /// With a message of its own.
+    pub(super) fn says(status: Level, message: String) -> Self {
+        Self { status, message, numbers: BTreeMap::new(), fault: None }
     }
 
     /// With one more count.
@@ -72,9 +75,13 @@ impl Component {
         self.numbers.insert(name, Number::Measure(value));
         self
     }
+}
 
-    fn new(status: Level, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), numbers: BTreeMap::new() }
+#[cfg(test)]
+impl Component {
+    /// One that no agent has, for tests of what shows components.
+    pub(crate) fn made_up(status: Level, message: &str) -> Self {
+        Self::says(status, message.to_owned())
     }
 }
 
@@ -114,7 +121,7 @@ impl Report {
     /// That of an agent that does not run.
     #[must_use]
     pub fn stopped() -> Self {
-        let runtime = ("runtime".to_owned(), Component::unhealthy("it does not run; start it"));
+        let runtime = (RUNTIME_STOPPED.component.to_owned(), Component::of(&RUNTIME_STOPPED));
         Self {
             status: Level::Unhealthy,
             uptime_seconds: 0.0,

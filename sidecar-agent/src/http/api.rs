@@ -221,18 +221,16 @@ fn reload(control: &dyn Control) -> Reply {
         Err(refused) => refused,
     };
     let error = refused.to_string();
-    let ReloadRefused { reason: _, file, line, key, needs_restart } = refused;
+    let ReloadRefused { reason: _, place, needs_restart } = refused;
     let hint = if needs_restart.is_empty() {
         "correct it and reload again; `sidecar check` tells the same".to_owned()
     } else {
         format!("put back or restart the agent for: {}", needs_restart.join(", "))
     };
-    let mut more = Map::new();
-    for (name, value) in [("file", json!(file)), ("line", json!(line)), ("key", json!(key))] {
-        if value != Value::Null {
-            more.insert(name.to_owned(), value);
-        }
-    }
+    let mut more = match json!(place) {
+        Value::Object(parts) => parts,
+        _ => Map::new(),
+    };
     if !needs_restart.is_empty() {
         more.insert("needs_restart".to_owned(), json!(needs_restart));
     }

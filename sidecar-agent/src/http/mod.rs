@@ -10,6 +10,7 @@ mod connection;
 mod endpoints;
 mod guard;
 mod limits;
+mod load;
 mod password;
 mod patience;
 mod reply;
@@ -29,6 +30,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use guard::{Guard, SecurityError, SecurityFiles};
 pub use limits::Limits;
+pub use load::Load;
 pub use server::{Handle, Listeners, spawn};
 pub use unix::{Socket, SocketError};
 pub use web_config::WebConfigError;

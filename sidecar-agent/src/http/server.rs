@@ -7,11 +7,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{JoinError, JoinSet};
 
 use super::guard::Guard;
 use super::limits::Limits;
+use super::load::{Load, Place, Running};
 use super::router::{Router, router};
 use super::{HttpError, Served, Socket, State, connection};
 
@@ -37,6 +38,7 @@ pub struct Listeners {
 /// A server on its own thread.
 pub struct Handle {
     address: Option<SocketAddr>,
+    load: Arc<Load>,
     stop: Option<oneshot::Sender<()>>,
     thread: JoinHandle<Result<(), HttpError>>,
 }
@@ -46,6 +48,12 @@ impl Handle {
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// What it says of itself, also when it has ended.
+    #[must_use]
+    pub fn load(&self) -> Arc<Load> {
+        Arc::clone(&self.load)
     }
 
     /// Tells the server to end: no new connections, a second for the open ones.
@@ -85,25 +93,29 @@ pub fn spawn(listeners: Listeners, state: State, limits: Limits) -> Result<Handl
         .build()
         .map_err(HttpError::Start)?;
     let (stop, stopped) = oneshot::channel::<()>();
+    let count = usize::from(listeners.tcp.is_some()) + usize::from(listeners.unix.is_some());
+    let load = Load::new((count * limits.connections.max(1)) as u64);
+    let running = Running(Arc::clone(&load));
     let body = move || {
         let shutdown = async {
             // The handle's drop ends the server too.
             let _ = stopped.await;
         };
-        let served = runtime.block_on(serve(listeners, state, limits, shutdown));
+        let served = runtime.block_on(serve(listeners, state, limits, &running.0, shutdown));
         // A call may be stuck in the agent; the end of the server does not wait for it.
         runtime.shutdown_background();
         served
     };
     let thread =
         std::thread::Builder::new().name("sidecar-http".to_owned()).spawn(body).map_err(HttpError::Start)?;
-    Ok(Handle { address, stop: Some(stop), thread })
+    Ok(Handle { address, load, stop: Some(stop), thread })
 }
 
 async fn serve(
     listeners: Listeners,
     state: State,
     limits: Limits,
+    load: &Arc<Load>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), HttpError> {
     let Listeners { tcp, unix, guard } = listeners;
@@ -115,7 +127,7 @@ async fn serve(
     let served = Served { state, guard, limits };
     let mut open = Open { router: router(&served), served, tasks: JoinSet::new() };
     let (mut over_tcp, mut over_unix) =
-        (Accepting::new(limits.connections), Accepting::new(limits.connections));
+        (Accepting::new(limits.connections, load), Accepting::new(limits.connections, load));
     // Without such files nobody needs to be woken for them.
     let (mut refresh, has_files) = (tokio::time::interval(REFRESH), open.served.guard.has_files());
     tokio::pin!(shutdown);
@@ -152,7 +164,7 @@ struct Open {
 }
 
 impl Open {
-    fn tcp(&mut self, stream: tokio::net::TcpStream, place: OwnedSemaphorePermit) {
+    fn tcp(&mut self, stream: tokio::net::TcpStream, place: Place) {
         let (router, guard, limits) =
             (self.router.clone(), Arc::clone(&self.served.guard), self.served.limits);
         self.tasks.spawn(async move {
@@ -161,7 +173,7 @@ impl Open {
         });
     }
 
-    fn unix(&mut self, stream: tokio::net::UnixStream, place: OwnedSemaphorePermit) {
+    fn unix(&mut self, stream: tokio::net::UnixStream, place: Place) {
         let (router, limits) = (self.router.clone(), self.served.limits);
         self.tasks.spawn(async move {
             connection::unix(stream, router, limits).await;
@@ -183,12 +195,15 @@ impl Open {
 /// A listener's places, and whether accepting fails.
 struct Accepting {
     places: Arc<Semaphore>,
+    load: Arc<Load>,
+    crowded: bool,
     failing: bool,
 }
 
 impl Accepting {
-    fn new(connections: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(connections.max(1))), failing: false }
+    fn new(connections: usize, load: &Arc<Load>) -> Self {
+        let places = Arc::new(Semaphore::new(connections.max(1)));
+        Self { places, load: Arc::clone(load), crowded: false, failing: false }
     }
 
     /// The next connection, once there is a place for it. None after a failure and a pause.
@@ -196,13 +211,17 @@ impl Accepting {
         &mut self,
         listener: Option<&'l L>,
         accept: impl AsyncFn(&'l L) -> io::Result<T>,
-    ) -> Option<(T, OwnedSemaphorePermit)> {
+    ) -> Option<(T, Place)> {
         let Some(listener) = listener else { return std::future::pending().await };
-        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        if self.places.available_permits() == 0 && !std::mem::replace(&mut self.crowded, true) {
+            self.load.crowds();
+        }
+        let permit = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        self.crowded = false;
         match accept(listener).await {
             Ok(connection) => {
                 self.failing = false;
-                Some((connection, place))
+                Some((connection, Place::new(&self.load, permit)))
             }
             Err(error) => {
                 // Said once for each row of failures.

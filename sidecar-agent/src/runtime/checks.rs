@@ -1,98 +1,92 @@
-//! Health of the runtime's own parts: handlers, the governor, the configuration, the kernel programs.
+//! Health of the runtime's own parts, put together from what they say of themselves.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::core::Core;
 use crate::{
-    governor::Level as Step,
-    handlers::HandlerStats,
-    health::{Component, Resources},
+    health::{HttpFigures, Programs, Resources, config, programs},
+    http::Load,
     metrics::Source as _,
 };
 
+/// Whether a check is due that was made last at `last`.
+pub(super) fn due(last: Option<Instant>, every: Duration, now: Instant) -> bool {
+    last.is_none_or(|at| now.saturating_duration_since(at) >= every)
+}
+
 impl Core {
-    /// Looks after the components now.
+    /// Looks after the components now, if the configuration wants them looked after.
     pub(super) fn check_now(&self) {
-        let threshold = self.in_force().config.health_checks.failure_threshold;
-        let snapshot = self.source.snapshot();
-        self.checks().update(&self.health, &snapshot, Instant::now());
-        check(self, threshold);
-    }
-}
-
-/// Sets the components. A part that fails `threshold` times in a row counts as failing.
-fn check(core: &Core, threshold: u64) {
-    core.health.set("governor", governor(core));
-    core.health.set("config", config(core));
-    core.health.set("kernel_programs", kernel(core));
-    let stats = core.handlers.stats();
-    let names: Vec<String> = stats.iter().map(|stats| format!("handler_{}", stats.name)).collect();
-    core.health.keep_only("handler_", &names);
-    for (name, stats) in names.iter().zip(&stats) {
-        core.health.set(name, handler(stats, threshold));
-    }
-    if let Some(current) = core.profiler().get_current() {
-        let own = crate::observe::own_cost();
-        core.health.set_resources(Resources {
-            cpu_seconds: own.cpu_seconds,
-            rss_bytes: own.rss_bytes,
-            cpu_percent: current.cpu_percent,
-            memory_bytes: current.memory_bytes,
-        });
-    }
-}
-
-fn governor(core: &Core) -> Component {
-    let view = core.governor().view();
-    let component = match view.level {
-        Step::Full => Component::healthy("within the budget"),
-        step => Component::degraded(format!(
-            "step {} of the ladder, to stay inside the budget: {}",
-            step.name(),
-            view.cause
-        )),
-    };
-    component
-        .count("step", view.level.depth().into())
-        .count("steps_down", view.steps_down_cpu + view.steps_down_memory)
-        .count("steps_up", view.steps_up)
-}
-
-fn config(core: &Core) -> Component {
-    let in_force = core.in_force();
-    let component = match &in_force.last_refusal {
-        None => Component::healthy("in force as written"),
-        Some(reason) => Component::degraded(format!("the last reload was refused: {reason}")),
-    };
-    component.count("reloads", in_force.reloads).count("refused", in_force.refused)
-}
-
-fn kernel(core: &Core) -> Component {
-    match core.steering() {
-        None => Component::degraded("not loaded; the component `kernel` says why"),
-        Some(_) if !core.is_enabled() => {
-            Component::degraded("every probe is off: switched off by `enabled: false`")
+        let (wanted, threshold, config) = {
+            let in_force = self.in_force();
+            let checks = &in_force.config.health_checks;
+            let refusal = in_force.last_refusal.as_ref();
+            let refusal = refusal.map(|refused| (refused.reason.as_str(), refused.place.as_ref()));
+            let config = config(refusal, in_force.reloads, in_force.refused);
+            (checks.enabled, checks.failure_threshold, config)
+        };
+        if !wanted {
+            self.health.unchecked();
+            return;
         }
-        Some(steering) if steering.is_suspended() => {
-            Component::degraded("every probe is off, by the governor")
+        let (snapshot, now) = (self.source.snapshot(), Instant::now());
+        {
+            let mut checks = self.checks();
+            checks.update(&self.health, &snapshot, threshold, now);
+            if let Some(figures) = self.http_figures() {
+                checks.update_http(&self.health, &figures, now);
+            }
         }
-        Some(_) => Component::healthy("loaded, and watching"),
+        self.health.set("config", config);
+        self.health.set("kernel_programs", programs(self.programs()));
+        if let Some(current) = self.profiler().get_current() {
+            let own = crate::observe::own_cost();
+            self.health.set_resources(Resources {
+                cpu_seconds: own.cpu_seconds,
+                rss_bytes: own.rss_bytes,
+                cpu_percent: current.cpu_percent,
+                memory_bytes: current.memory_bytes,
+            });
+        }
+    }
+
+    fn programs(&self) -> Programs {
+        match self.steering() {
+            None => Programs::Missing,
+            Some(_) if !self.is_enabled() => Programs::Off,
+            Some(steering) if steering.is_suspended() => Programs::Suspended,
+            Some(_) => Programs::Watching,
+        }
+    }
+
+    /// What the HTTP server says of itself, where there is one.
+    pub(super) fn http_figures(&self) -> Option<HttpFigures> {
+        let (places, load): &(String, std::sync::Arc<Load>) = self.http.get()?;
+        Some(HttpFigures {
+            places: places.clone(),
+            open: load.open(),
+            limit: load.limit(),
+            crowded: load.crowded(),
+            ended: load.ended(),
+        })
     }
 }
 
-fn handler(stats: &HandlerStats, threshold: u64) -> Component {
-    let error = stats.last_error.as_ref().map(|error| error.text.clone()).unwrap_or_default();
-    let component = if !stats.running {
-        Component::unhealthy(format!("it has ended: {error}"))
-    } else if stats.consecutive_failures >= threshold {
-        Component::degraded(format!("{} failures in a row: {error}", stats.consecutive_failures))
-    } else {
-        Component::healthy("working")
-    };
-    component
-        .count("received", stats.received)
-        .count("handled", stats.handled)
-        .count("failed", stats.failed())
-        .count("dropped", stats.dropped())
-        .count("waiting", stats.waiting)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_is_due_at_once_and_then_each_interval() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        for interval in [1, 30, 86_400] {
+            let every = Duration::from_secs(interval);
+            assert!(due(None, every, start), "the first");
+            for (after, is_due) in [(Duration::ZERO, false), (every - second / 1000, false), (every, true)] {
+                assert_eq!(due(Some(start), every, start + after), is_due, "{interval} s, after {after:?}");
+            }
+            // A clock that went back is no interval.
+            assert!(!due(Some(start + every), every, start));
+        }
+    }
 }

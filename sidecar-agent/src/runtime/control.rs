@@ -277,7 +277,7 @@ impl Control for Core {
             loaded: rfc3339(in_force.loaded_ns),
             reloads: in_force.reloads,
             reloads_refused: in_force.refused,
-            last_refusal: in_force.last_refusal.clone(),
+            last_refusal: in_force.last_refusal.as_ref().map(|refused| refused.reason.clone()),
             values: KEYS.iter().map(value).chain(user).collect(),
         }
     }

@@ -17,6 +17,7 @@ use crate::{
     governor::{Budget, Decision, Governor, Shed},
     handlers::Handlers,
     health::{Checks, Health},
+    http::Load,
     observe::Steering,
     profiler::{Profiler, Settings},
     stream::Hub,
@@ -45,6 +46,8 @@ pub(super) struct Core {
     pub(super) file_changed: AtomicBool,
     pub(super) stopping: AtomicBool,
     keeper: OnceLock<Thread>,
+    /// Where the HTTP server listens, and what it says of itself.
+    pub(super) http: OnceLock<(String, Arc<Load>)>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -77,6 +80,7 @@ impl Core {
             file_changed: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             keeper: OnceLock::new(),
+            http: OnceLock::new(),
         }
     }
 
@@ -116,6 +120,15 @@ impl Core {
         let _ = self.steering.set(steering);
         self.write_rates();
         self.switch();
+    }
+
+    /// The HTTP server runs.
+    pub(super) fn serves(&self, places: String, load: Arc<Load>) {
+        // There is one.
+        let _ = self.http.set((places, load));
+        if let Some(figures) = self.http_figures() {
+            self.checks().update_http(&self.health, &figures, Instant::now());
+        }
     }
 
     /// Tells the kernel the rates of all signals.

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{core::Core, reload::utc_ns};
+use super::{checks::due, core::Core, reload::utc_ns};
 use crate::{
     governor::{Decision, Sample},
     observe::monotonic_ns,
@@ -64,7 +64,7 @@ fn keep(core: &Core) {
         if core.file_changed.swap(false, Ordering::AcqRel) {
             // The outcome is in the log, in health and in metrics.
             let _ = core.reload_from_origin();
-            checked = None;
+            core.check_now();
         }
         let now = Instant::now();
         let (profiling, interval, checking) = {
@@ -84,7 +84,7 @@ fn keep(core: &Core) {
                 steering.learn_slow_limits(&mut learnt);
             }
         }
-        if checking && checked.is_none_or(|at| now.duration_since(at) >= interval) {
+        if checking && due(checked, interval, now) {
             checked = Some(now);
             core.check_now();
         }

@@ -23,7 +23,7 @@ use crate::{
     config::{self, Config, FileState, Sink},
     governor::{Budget, needs},
     handlers::{HandlerStats, Handlers},
-    health::{Component, kernel},
+    health::kernel,
     http::{self, Handle, State},
     metrics::{BuildInfo, Metrics},
     observe::{ObserveError, Observer, OnFull, Options, Totals, Wanted},
@@ -108,7 +108,7 @@ impl Node {
                     tracing::info!("http://{address}/metrics, /health, /livez, /readyz");
                 }
                 tracing::info!("the API listens on {places}");
-                core.health.set("http", Component::healthy(format!("listening on {places}")));
+                core.serves(places, handle.load());
                 Some(handle)
             }
             None => None,

@@ -9,7 +9,7 @@ use std::{
 use super::core::Core;
 use crate::{
     check,
-    config::{self, Change, Config, NotLive},
+    config::{self, Change, Config, NotLive, Place, Source},
     control::{ReloadRefused, ReloadReport},
     governor::{Budget, needs},
     handlers::HandlersError,
@@ -36,8 +36,13 @@ pub enum ReloadError {
     #[error(transparent)]
     NotLive(#[from] NotLive),
     /// A handler can't be started.
-    #[error("handlers: {0}")]
-    Handlers(#[from] HandlersError),
+    #[error("{at}: handlers: {error}")]
+    Handlers {
+        /// Where the handlers stand.
+        at: Source,
+        /// Why not.
+        error: HandlersError,
+    },
 }
 
 /// The configuration in force, and how it came to be.
@@ -47,7 +52,7 @@ pub(super) struct InForce {
     pub(super) loaded_ns: i64,
     pub(super) reloads: u64,
     pub(super) refused: u64,
-    pub(super) last_refusal: Option<String>,
+    pub(super) last_refusal: Option<ReloadRefused>,
 }
 
 impl InForce {
@@ -85,11 +90,11 @@ impl Core {
                 Ok(ReloadReport { changed, duration_seconds: begun.elapsed().as_secs_f64() })
             }
             Err(error) => {
-                let reason = error.to_string();
-                tracing::error!("the configuration stays as it was: {reason}");
+                let refused = refusal(error);
+                tracing::error!("{refused}");
                 in_force.refused += 1;
-                in_force.last_refusal = Some(reason);
-                Err(refusal(error))
+                in_force.last_refusal = Some(refused.clone());
+                Err(refused)
             }
         }
     }
@@ -98,7 +103,9 @@ impl Core {
     fn apply(&self, in_force: &mut InForce, fresh: Config) -> Result<Vec<Change>, ReloadError> {
         let changes = config::only_live(&in_force.config, &fresh)?;
         // The one step that can fail comes first, and is itself whole or nothing.
-        self.handlers.replace_all(&fresh.handlers, fresh.shutdown.grace())?;
+        self.handlers
+            .replace_all(&fresh.handlers, fresh.shutdown.grace())
+            .map_err(|error| ReloadError::Handlers { at: fresh.source("handlers"), error })?;
         self.put_in_force(&fresh);
         in_force.config = fresh;
         Ok(changes)
@@ -129,9 +136,15 @@ impl Core {
 /// The refusal as the API tells it.
 fn refusal(error: ReloadError) -> ReloadRefused {
     let reason = error.to_string();
-    let needs_restart = match error {
-        ReloadError::NotLive(not_live) => not_live.0.into_iter().map(|change| change.key).collect(),
-        ReloadError::Unusable(_) | ReloadError::Handlers(_) => Vec::new(),
+    let (place, needs_restart) = match error {
+        ReloadError::Unusable(unusable) => (unusable.place(), Vec::new()),
+        ReloadError::NotLive(NotLive(changes)) => (
+            changes.first().map(Place::of_change).unwrap_or_default(),
+            changes.into_iter().map(|change| change.key).collect(),
+        ),
+        ReloadError::Handlers { at, error } => {
+            (Place::of_value(&at, "handlers", error.to_string()), Vec::new())
+        }
     };
-    ReloadRefused { reason, needs_restart, ..ReloadRefused::default() }
+    ReloadRefused { reason, place: Box::new(place), needs_restart }
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use super::*;
+use crate::config::Place;
 use crate::control::ReloadRefused;
 use crate::control::fake::{EXHAUSTED, UNAVAILABLE};
 
@@ -50,16 +51,32 @@ fn the_writing_verbs_do_what_they_say() {
 fn a_refused_reload_says_where_the_fault_is() {
     let server = Server::start(Limits::default());
     *server.control.reload.lock().unwrap() = Err(ReloadRefused {
-        reason: "`rate` is not from 0 to 1".to_owned(),
-        file: Some("a.yml".to_owned()),
-        line: Some(7),
-        key: Some("sampling.events".to_owned()),
+        reason: "a.yml:7: sampling.events: 7 is out of range".to_owned(),
+        place: Box::new(Place {
+            file: Some("a.yml".to_owned()),
+            line: Some(7),
+            column: Some(3),
+            variable: Some("SIDECAR_SAMPLE_EVENTS"),
+            flag: Some("--listen"),
+            key: Some("sampling.events".to_owned()),
+            reason: "7 is out of range".to_owned(),
+        }),
         needs_restart: Vec::new(),
     });
     let refused = server.root("POST", "/api/v1/config/reload", "");
     assert_eq!(refused.status, 422);
     let json = refused.json();
-    assert_eq!((&json["file"], &json["line"]), (&"a.yml".into(), &7.into()));
+    for (part, value) in [
+        ("file", serde_json::json!("a.yml")),
+        ("line", 7.into()),
+        ("column", 3.into()),
+        ("variable", "SIDECAR_SAMPLE_EVENTS".into()),
+        ("flag", "--listen".into()),
+        ("key", "sampling.events".into()),
+        ("reason", "7 is out of range".into()),
+    ] {
+        assert_eq!(json[part], value, "{part}: {json}");
+    }
     assert!(refused.error().contains("stays as it was") && refused.hint().contains("correct"), "{json}");
 
     let needs_restart = vec!["discovery.ring_bytes".to_owned()];

@@ -62,18 +62,34 @@ fn by_hand() -> Map<String, Value> {
         "processed",
         "dropped_oldest",
         "dropped_newest",
+        "dropped_memory",
         "dropped_shutdown",
+        "bytes",
+        "max_bytes",
     ]);
+    let text = json!({"type": "string"});
+    let number = json!({"type": "integer", "minimum": 1});
+    let place = json!({
+        "file": text, "line": number, "column": number, "variable": text, "flag": text, "key": text, "reason": text,
+    });
+    let mut problem = json!({
+        "error": text, "hint": text, "needs_restart": {"type": "array", "items": text},
+    });
+    for (name, kind) in place.as_object().unwrap() {
+        problem[name] = kind.clone();
+    }
     let value = json!({
         "Problem": {
             "description": "What is wrong and what to do. A refused reload adds where the fault is.",
             "type": "object",
             "required": ["error", "hint"],
-            "properties": {
-                "error": {"type": "string"}, "hint": {"type": "string"}, "file": {"type": "string"},
-                "line": {"type": "integer", "minimum": 1}, "key": {"type": "string"},
-                "needs_restart": {"type": "array", "items": {"type": "string"}},
-            },
+            "properties": problem,
+        },
+        "Fault": {
+            "description": "Where the configuration is wrong, and why.",
+            "type": "object",
+            "required": ["reason"],
+            "properties": place,
         },
         "Health": {
             "description": "The state of every component; the whole is as bad as the worst of them.",
@@ -85,7 +101,8 @@ fn by_hand() -> Map<String, Value> {
                 "components": {"type": "object", "additionalProperties": {
                     "type": "object",
                     "required": ["status", "message"],
-                    "properties": {"status": level, "message": {"type": "string"}},
+                    "properties": {"status": level, "message": {"type": "string"},
+                        "fault": {"$ref": "#/components/schemas/Fault"}},
                     "additionalProperties": {"type": "number"},
                 }},
                 "queue": queue,
@@ -95,6 +112,8 @@ fn by_hand() -> Map<String, Value> {
                     "properties": {
                         "cpu_seconds": {"type": "number", "minimum": 0},
                         "rss_bytes": {"type": "integer", "minimum": 0},
+                        "cpu_percent": {"type": "number", "minimum": 0},
+                        "memory_bytes": {"type": "integer", "minimum": 0},
                     },
                 },
             },

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::control::fake::Fake;
-use crate::health::Component;
+use crate::health::{Component, Level};
 use crate::metrics::{BuildInfo, Snapshot, Source};
 use crate::stream::HubLimits;
 

@@ -5,6 +5,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::*;
+use crate::config::Place;
+use crate::health::{Resources, config, kernel};
+use crate::sinks::QueueStats;
 
 #[test]
 fn each_path_answers_with_its_content_type() {
@@ -27,11 +30,11 @@ fn each_path_answers_with_its_content_type() {
 #[test]
 fn health_is_200_until_it_is_unhealthy() {
     let server = Server::start(Limits::default());
-    server.health.set("ring", Component::degraded("lost").count("lost", 3));
+    server.health.set("ring", Component::made_up(Level::Degraded, "lost").count("lost", 3));
     let health = server.get("/health");
     assert_eq!(health.status, 200);
     assert_eq!(health.json()["components"]["ring"]["lost"], 3);
-    server.health.set("ring", Component::unhealthy("gone"));
+    server.health.set("ring", Component::made_up(Level::Unhealthy, "gone"));
     let health = server.get("/health");
     assert_eq!((health.status, &health.json()["status"]), (503, &"unhealthy".into()));
     assert_eq!(server.get("/livez").status, 200);
@@ -156,7 +159,40 @@ fn idle_connections_do_not_lock_others_out() {
     for _ in 0..5 {
         assert_eq!(server.get("/livez").status, 200);
     }
+    let load = server.handle.load();
+    assert!(load.crowded() > 0 && load.limit() == 16 && !load.ended(), "{load:?}");
     drop(idle);
+    until("every connection is let go", || load.open() == 0);
+    server.handle.join().unwrap();
+    assert!(load.ended());
+}
+
+/// Everything that an agent can tell, at once.
+#[test]
+fn a_whole_report_is_as_the_document_says() {
+    let server = Server::start(Limits::default());
+    let place = Place {
+        file: Some("a.yml".to_owned()),
+        line: Some(1),
+        column: Some(2),
+        variable: Some("SIDECAR_ENABLED"),
+        flag: Some("--listen"),
+        key: Some("enabled".to_owned()),
+        reason: "no".to_owned(),
+    };
+    server.health.set("config", config(Some(("a.yml:1: enabled: no", &place)), 1, 2));
+    server.health.set("kernel", kernel(Some("no privilege")));
+    server.health.beat(Instant::now());
+    server.health.set_queue(QueueStats::default());
+    server.health.set_resources(Resources {
+        cpu_percent: Some(0.5),
+        memory_bytes: Some(1),
+        ..Resources::default()
+    });
+    let health = server.get("/health");
+    assert_eq!((health.status, &health.json()["status"]), (200, &"degraded".into()));
+    let config = &health.json()["components"]["config"];
+    assert_eq!((&config["fault"]["column"], &config["refused"]), (&2.into(), &2.into()), "{config}");
 }
 
 #[test]
