@@ -62,6 +62,60 @@ fn check_and_run_end_with_78_and_say_the_same() {
     }
 }
 
+/// Values, texts and files that are none, each told with its place, and with the same words by both verbs.
+#[test]
+fn files_that_are_none_end_it_with_78_and_their_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sidecar.yml");
+    let file = name(&path);
+    let rate = |rate: &str| format!("sampling:\n  events: {rate}\n");
+    let mut bomb = "probes:\n- &l0 [x]\n".to_owned();
+    for level in 1..=9 {
+        let aliases = vec![format!("*l{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("- &l{level} [{aliases}]\n"));
+    }
+    let text = |text: &str| std::fs::write(&path, text).unwrap();
+    let cases: [(&dyn Fn(), String); 10] = [
+        (&|| text(&rate("-1")), format!("{file}:2: sampling.events: -1 is out of range: wants 0 to 1")),
+        (&|| text(&rate(".nan")), format!("{file}:2: sampling.events: NaN is out of range: wants 0 to 1")),
+        (
+            &|| text(&rate("${NOTHING}")),
+            format!("{file}:2: sampling.events: the environment variable NOTHING is not set"),
+        ),
+        (
+            &|| text(&rate("${RATE}")),
+            format!("{file}:2: sampling.events: wants a number from 0 to 1, not the text `many`"),
+        ),
+        (
+            &|| text("sampling:\n\tevents: 1\n"),
+            format!("{file}:2:1: not YAML that can be used: a tab where only spaces may indent"),
+        ),
+        (
+            &|| text(&bomb),
+            format!("{file}: not YAML that can be used: its aliases stand for too many values"),
+        ),
+        (
+            &|| std::fs::File::create(&path).unwrap().set_len(100 << 20).unwrap(),
+            format!("the configuration {file} is longer than "),
+        ),
+        (&|| std::fs::write(&path, b"\xe9").unwrap(), format!("the configuration {file} is not UTF-8")),
+        (
+            &|| std::fs::remove_file(&path).unwrap(),
+            format!("cannot read the configuration {file}: No such file"),
+        ),
+        (&|| std::fs::create_dir(&path).unwrap(), format!("the configuration {file} is no regular file")),
+    ];
+    for (prepare, reason) in cases {
+        prepare();
+        for verb in ["check", "run"] {
+            let mut command = sidecar(&[verb, "--config", &file, "--listen", "127.0.0.1:0"]);
+            let (code, out, said) = told(&command.env("RATE", "many").output().unwrap());
+            assert_eq!((code, out.as_str()), (Some(78), ""), "{verb}: {said}");
+            assert!(said.contains(&format!("sidecar: {reason}")), "{verb} wants `{reason}`: {said}");
+        }
+    }
+}
+
 #[test]
 fn variables_that_can_not_be_used_end_it_too() {
     for (value, reason) in [

@@ -35,13 +35,13 @@ pub enum ConfigError {
         what: &'static str,
     },
     /// The text is not YAML.
-    #[error("{file}:{line}:{column}: not YAML that can be used: {what}")]
+    #[error("{}: not YAML that can be used: {what}", at(file, *line, *column))]
     NotYaml {
         /// The file.
         file: String,
-        /// The line, from 1.
+        /// The line, from 1; 0 if it is not known.
         line: u32,
-        /// The column, from 1.
+        /// The column, from 1; 0 if it is not known.
         column: u32,
         /// What is wrong there.
         what: String,
@@ -69,6 +69,15 @@ pub enum ConfigError {
         /// What is wrong with it.
         fault: Fault,
     },
+}
+
+/// A place in a file, as far as it is known.
+fn at(file: &str, line: u32, column: u32) -> String {
+    match (line, column) {
+        (0, _) => file.to_owned(),
+        (_, 0) => format!("{file}:{line}"),
+        (_, _) => format!("{file}:{line}:{column}"),
+    }
 }
 
 /// What is wrong with one key or its value.

@@ -64,8 +64,8 @@ impl ConfigError {
             Self::TooLong { path, most } => Place::of_file(path, format!("longer than {most} bytes")),
             Self::NotText { path, what } => Place::of_file(path, *what),
             Self::NotYaml { file, line, column, what } => Place {
-                line: Some(*line),
-                column: Some(*column),
+                line: (*line > 0).then_some(*line),
+                column: (*column > 0).then_some(*column),
                 ..Place::of_file(Path::new(file), what.clone())
             },
             Self::NoSection { file, .. } => Place::of_file(Path::new(file), "no section of sidecar"),

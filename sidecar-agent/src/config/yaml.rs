@@ -24,6 +24,9 @@ const MOST_BRACKETS: usize = 20_000;
 /// What the errors say that are none.
 const HERE: &str = "here";
 
+/// What serde_yaml says, without a place, of a document whose aliases expand to far more than its text.
+const REPETITION: &str = "repetition limit exceeded";
+
 /// A line and a column, both from 1; 0 where they are not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mark {
@@ -88,6 +91,8 @@ pub(super) fn parse(text: &str, want: Want<'_>) -> Result<Node, NotYaml> {
         });
         let what = if is_tab(text, at) {
             "a tab where only spaces may indent".to_owned()
+        } else if error.to_string() == REPETITION {
+            "its aliases stand for too many values".to_owned()
         } else {
             error.to_string()
         };

@@ -99,7 +99,7 @@ fn bomb() -> String {
 
 #[test]
 fn nested_aliases_end_in_an_error_and_outside_the_section_in_nothing() {
-    assert!(parse(&bomb(), Want::All).is_err());
+    assert_eq!(parse(&bomb(), Want::All).unwrap_err().what, "its aliases stand for too many values");
     let text = format!("{}sidecar: {{enabled: true}}\n", bomb());
     assert!(parse(&text, Want::Path(&["sidecar"])).is_ok());
     let text = format!("{}sidecar: {{enabled: *l9}}\n", bomb());

@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use crate::{
-    api, basics, boost, death, discovery, files, foreign, handlers, kept, many, memory, refusals, reload,
-    sinks, switch, verbs,
+    api, basics, boost, broken, death, discovery, files, foreign, handlers, health, hidepid, kept, many,
+    memory, refusals, reload, sinks, switch, verbs,
 };
 
 /// A test.
@@ -77,6 +77,13 @@ pub(crate) const ALL: &[Case] = &[
     case("test_names_break_neither_lines_nor_metrics_nor_log", kept::names_in_logs),
     case("health_and_status_tell_well_from_degraded_from_gone", verbs::health_and_status),
     case("a_budget_below_what_it_needs_is_said_at_start", verbs::small_budget),
+    case("a_reload_with_values_that_are_none_names_file_line_key_and_reason", broken::values),
+    case("a_reload_of_a_file_that_is_none_names_what_is_known", broken::files),
+    case("failures_in_a_row_degrade_a_handler_at_the_threshold", health::threshold),
+    case("components_are_looked_at_each_interval", health::interval),
+    case("without_health_checks_nothing_old_is_told", health::switched_off),
+    case("a_proc_that_hides_others_from_root", hidepid::root),
+    case("a_proc_that_hides_others_from_a_user", hidepid::nobody),
     case("handlers_of_each_kind_get_their_events", handlers::each_kind),
     case("a_stuck_handler_slow_clients_and_scrapes_lose_nothing", handlers::stuck),
 ];

@@ -6,12 +6,15 @@
 mod api;
 mod basics;
 mod boost;
+mod broken;
 mod cases;
 mod death;
 mod discovery;
 mod files;
 mod foreign;
 mod handlers;
+mod health;
+mod hidepid;
 mod kept;
 mod many;
 mod memory;
