@@ -90,7 +90,12 @@ impl Bench {
 }
 
 fn remove(path: &Path) -> Result<()> {
-    Ok(if path.is_dir() { fs::remove_dir(path)? } else { fs::remove_file(path)? })
+    if path.is_dir() {
+        fs::remove_dir(path)?;
+    } else {
+        fs::remove_file(path)?;
+    }
+    Ok(())
 }
 
 /// Values that are none: at line 3 of the good file.

@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use crate::{
-    api, basics, boost, broken, death, discovery, files, foreign, handlers, health, hidepid, kept, many,
-    memory, refusals, reload, sinks, switch, verbs,
+    api, basics, boost, broken, clock, death, discovery, files, foreign, handlers, health, hidepid, kept,
+    many, memory, refusals, reload, sinks, switch, verbs,
 };
 
 /// A test.
@@ -82,6 +82,7 @@ pub(crate) const ALL: &[Case] = &[
     case("failures_in_a_row_degrade_a_handler_at_the_threshold", health::threshold),
     case("components_are_looked_at_each_interval", health::interval),
     case("without_health_checks_nothing_old_is_told", health::switched_off),
+    case("an_agent_whose_clock_is_days_ahead_keeps_time", clock::ahead),
     case("a_proc_that_hides_others_from_root", hidepid::root),
     case("a_proc_that_hides_others_from_a_user", hidepid::nobody),
     case("handlers_of_each_kind_get_their_events", handlers::each_kind),

@@ -50,7 +50,7 @@ pub(crate) fn root() -> Result<()> {
     let more = "sampling: {enabled: false}\nhealth_checks: {interval_sec: 1}\n";
     let config = scratch.config(&format!("{}{more}{}", section(&scratch), target.probes()))?;
     let mut running = target.start()?;
-    let agent = Agent::spawn(&mut hidden(&agent::path()?, &config, ""))?.ready()?;
+    let agent = Agent::spawn(&mut hidden(agent::path()?, &config, ""))?.ready()?;
     assert_ne!(running.ask("semaphores")?, "0 0 0", "what runs already was looked at: {}", agent.log());
     running.run(&["hit 5"])?;
     wait_until_found(&agent, &target)?;

@@ -8,6 +8,7 @@ mod basics;
 mod boost;
 mod broken;
 mod cases;
+mod clock;
 mod death;
 mod discovery;
 mod files;
