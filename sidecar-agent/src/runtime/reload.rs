@@ -148,3 +148,61 @@ fn refusal(error: ReloadError) -> ReloadRefused {
     };
     ReloadRefused { reason, place: Box::new(place), needs_restart }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(key: &str, line: u32) -> Change {
+        Change {
+            key: key.to_owned(),
+            old: "1".to_owned(),
+            new: "2".to_owned(),
+            live: false,
+            why: "it is made once",
+            at: Source::File { file: "a.yml".into(), line },
+        }
+    }
+
+    #[test]
+    fn a_refusal_has_the_place_of_its_first_fault_and_names_all_keys() {
+        let refused = refusal(NotLive(vec![change("probes", 3), change("http.listen", 7)]).into());
+        assert_eq!(refused.needs_restart, ["probes", "http.listen"]);
+        let place = &refused.place;
+        assert_eq!((place.file.as_deref(), place.line), (Some("a.yml"), Some(3)));
+        assert_eq!(place.key.as_deref(), Some("probes"));
+        assert_eq!(place.reason, "needs a restart: it is made once");
+        assert!(refused.reason.contains("probes from 1 to 2 (it is made once); http.listen"), "{refused}");
+    }
+
+    #[test]
+    fn a_handler_that_can_not_be_started_is_told_with_the_place_of_the_handlers() {
+        let at = Source::File { file: "a.yml".into(), line: 9 };
+        let error = HandlersError::Tls("no store".to_owned());
+        let refused = refusal(ReloadError::Handlers { at, error });
+        assert!(
+            refused.reason.starts_with("a.yml:9: handlers: https is not possible: no store"),
+            "{refused}"
+        );
+        let place = refused.place;
+        assert_eq!((place.file.as_deref(), place.line), (Some("a.yml"), Some(9)));
+        assert_eq!(place.key.as_deref(), Some("handlers"));
+        assert!(place.reason.starts_with("https is not possible"), "{}", place.reason);
+        assert!(refused.needs_restart.is_empty());
+    }
+
+    #[test]
+    fn a_variable_and_a_flag_are_places_too() {
+        let range = || config::Fault::Range { found: "0".to_owned(), range: "1 to 2".to_owned() };
+        for (at, variable, flag) in [
+            (Source::Env("SIDECAR_CPU_BUDGET"), Some("SIDECAR_CPU_BUDGET"), None),
+            (Source::Flag("--listen"), None, Some("--listen")),
+            (Source::Default, None, None),
+        ] {
+            let error = config::ConfigError::Value { at, key: "a.key".to_owned(), fault: range() };
+            let place = refusal(check::Unusable::from(error).into()).place;
+            assert_eq!((place.variable, place.flag, place.file), (variable, flag, None));
+            assert_eq!(place.reason, "0 is out of range: wants 1 to 2");
+        }
+    }
+}

@@ -123,6 +123,14 @@ pub(crate) fn values() -> Result<()> {
         let told = Told { line: Some(line), key: Some(key), reason, ..Told::default() };
         bench.writes(&good.replace(right, wrong), &told)?;
     }
+    // In a list, with the place of the element.
+    let told = Told {
+        line: Some(6),
+        key: Some("handlers[0].path"),
+        reason: "is no absolute path of a file",
+        ..Told::default()
+    };
+    bench.writes(&format!("{good}handlers: [{{type: jsonl, path: /tmp/}}]\n"), &told)?;
     // Right, but not for an agent that runs.
     let told = Told {
         line: Some(6),
