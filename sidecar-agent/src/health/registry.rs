@@ -14,7 +14,7 @@ pub const STALLED_DEGRADED: Duration = Duration::from_secs(30);
 pub const STALLED_UNHEALTHY: Duration = Duration::from_secs(120);
 
 /// Components that are known without checks. That of the path of events is made when it is asked for.
-pub(super) const UNCHECKED: [&str; 2] = ["kernel", "http"];
+pub(super) const UNCHECKED: [&str; 1] = ["kernel"];
 
 struct Inner {
     components: BTreeMap<String, Component>,

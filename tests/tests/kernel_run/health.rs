@@ -126,7 +126,7 @@ pub(crate) fn switched_off() -> Result<()> {
         let health = agent.health()?;
         let names: Vec<&str> =
             health["components"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-        ensure!(names == ["data_path", "http", "kernel"], "{names:?}");
+        ensure!(names == ["data_path", "kernel"], "{names:?}");
         Ok(Some(health))
     })?;
     assert_eq!(health["status"], "healthy", "{health}");
