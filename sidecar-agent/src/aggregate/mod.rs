@@ -2,6 +2,7 @@
 //!
 //! Pure, and of bounded memory whatever test ids come: counts are exact always; the lists have caps
 //! ([`MOST_FAILED`], [`MOST_DETAILS`], [`MOST_OPEN`], [`SLOWEST`]) and count what went past them.
+mod page;
 mod render;
 mod retries;
 mod slowest;
@@ -15,11 +16,13 @@ use sidecar_common::Status;
 
 use crate::event::Event;
 use crate::mapping::EventKind;
+use crate::sampling::{ByType, Estimate};
 
-pub use render::{Cost, Style};
+pub use page::Style;
+pub use render::Cost;
 pub use retries::{MOST_DETAILS, MOST_FAILED};
 pub use slowest::SLOWEST;
-pub(crate) use text::safe;
+pub(crate) use text::{about, safe};
 
 use retries::Retries;
 use slowest::Slowest;
@@ -44,7 +47,9 @@ pub struct Summary {
     unfollowed: u64,
     /// Ends whose start was not in `open`.
     unmatched: u64,
-    anomalies: u64,
+    anomalies: Estimate,
+    /// Events that are neither a test's start nor its end, by type.
+    custom: ByType,
 }
 
 /// Outcomes of one provider's tests, by [`Status`] number.
@@ -109,8 +114,12 @@ impl Summary {
         match event.kind {
             EventKind::TestStart => self.start(event),
             EventKind::TestEnd => self.end(event),
-            EventKind::Anomaly => self.anomalies += 1,
-            EventKind::Generic => {}
+            EventKind::Anomaly => {
+                self.anomalies.add(event.sample_rate, 1.0);
+            }
+            EventKind::Generic => {
+                self.custom.observe(&event.event_type, event.sampled_with(), event.sample_rate);
+            }
         }
     }
 

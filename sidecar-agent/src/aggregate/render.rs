@@ -2,18 +2,10 @@
 
 use sidecar_common::Status;
 
-use super::retries::Detail;
-use super::text::{counted, cut, duration, number, safe, seconds};
+use super::page::{BOLD, GREEN, Page, RED, Style, YELLOW};
+use super::text::{about, counted, cut, duration, number, safe, seconds};
 use super::{MOST_FAILED, Summary};
-
-/// How text is laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style {
-    /// Whether escape sequences for colours are written.
-    pub color: bool,
-    /// Columns of the terminal; at least 40 are used.
-    pub width: usize,
-}
+use crate::sampling::Estimate;
 
 /// What was counted outside of the events, and what observing cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -24,6 +16,10 @@ pub struct Cost {
     pub kept: u64,
     /// Events not kept, by choice of the rate.
     pub sampled_out: u64,
+    /// Starts among these that are here all the same, because their test's end was kept.
+    pub recalled: u64,
+    /// Starts that should be and are not, because the ring had no room.
+    pub recall_lost: u64,
     /// Events lost because the ring had no room.
     pub lost: u64,
     /// Events dropped because the agent's queue had no room.
@@ -48,9 +44,6 @@ pub struct Cost {
     pub sites: u64,
 }
 
-/// Most lines of a failure's message that are shown.
-const MESSAGE_LINES: usize = 3;
-
 /// Order in which outcomes are told.
 const ORDER: [Status; Status::COUNT] = [
     Status::Passed,
@@ -64,12 +57,6 @@ const ORDER: [Status; Status::COUNT] = [
     Status::Unknown,
 ];
 
-const BOLD: &str = "1";
-const RED: &str = "31";
-const GREEN: &str = "32";
-const YELLOW: &str = "33";
-const DIM: &str = "2";
-
 impl Summary {
     /// The end summary, ending in a line feed. Names and messages are safe to print.
     #[must_use]
@@ -80,14 +67,20 @@ impl Summary {
         self.flaky(&mut page);
         self.open(&mut page);
         self.slowest(&mut page);
+        self.custom(&mut page);
         self.observation(cost, &mut page);
         page.out
     }
 
-    /// One line on how far the run is, without a line feed; none before the first test.
+    /// One line on how far the run is, without a line feed; none before the first test. `ends` is what the kernel has
+    /// counted, where less than all of it is kept.
     #[must_use]
-    pub fn progress(&self) -> Option<String> {
+    pub fn progress(&self, ends: Option<&[u64; Status::COUNT]>) -> Option<String> {
         let totals = self.totals();
+        if let Some(ends) = ends.filter(|ends| ends.iter().sum::<u64>() > totals.attempts) {
+            let all = counted(ends.iter().sum(), "attempt");
+            return Some(format!("{all}: {}; {} kept", outcomes(ends, 0, None), number(totals.attempts)));
+        }
         if totals.ended() + totals.open == 0 {
             return None;
         }
@@ -227,6 +220,27 @@ impl Summary {
         }
     }
 
+    /// Events that are neither a test's start nor its end, the most frequent types first.
+    fn custom(&self, page: &mut Page) {
+        const SHOWN: usize = 10;
+        let types = self.custom.types();
+        if types.is_empty() {
+            return;
+        }
+        page.heading("Events");
+        let counts: Vec<String> = types.iter().take(SHOWN).map(|(_, of_type)| estimated(of_type)).collect();
+        let wide = counts.iter().map(String::len).max().unwrap_or(0);
+        for ((name, _), count) in types.iter().zip(&counts) {
+            let name = cut(&safe(name), page.style.width.saturating_sub(wide + 4));
+            page.line(&format!("  {count:>wide$}  {name}"));
+        }
+        let mut others = self.custom.others();
+        types.iter().skip(SHOWN).for_each(|(_, of_type)| others.merge(of_type));
+        if others.kept() > 0 {
+            page.line(&format!("  {:>wide$}  of other types", estimated(&others)));
+        }
+    }
+
     fn observation(&self, cost: &Cost, page: &mut Page) {
         page.heading("Observation");
         let loss = |count: u64, word: &str| {
@@ -240,6 +254,19 @@ impl Summary {
             loss(cost.dropped, "dropped"),
         ];
         page.line(&format!("  events  {} of {}", events.join(", "), counted(cost.hits, "hit")));
+        if cost.recalled > 0 {
+            let whole = number(cost.kept + cost.recalled);
+            let starts = counted(cost.recalled, "start");
+            page.hint(&format!(
+                "{starts} of those sampled out came after all, as their tests did not pass: {whole} events"
+            ));
+        }
+        if cost.recall_lost > 0 {
+            page.hint(&format!(
+                "{} of tests that did not pass found no room",
+                counted(cost.recall_lost, "start")
+            ));
+        }
         if cost.sampled_out > 0 {
             page.hint("names and times above are those of the kept events");
         }
@@ -252,8 +279,8 @@ impl Summary {
         if cost.read_faults > 0 {
             page.hint(&format!("{} could not be read", counted(cost.read_faults, "argument")));
         }
-        if self.anomalies > 0 {
-            page.hint(&format!("anomalies reported: {}", number(self.anomalies)));
+        if self.anomalies.kept() > 0 {
+            page.hint(&format!("anomalies reported: {}", estimated(&self.anomalies)));
         }
         page.line(&format!("  probes  {} in {}", counted(cost.sites, "site"), counted(cost.images, "file")));
         let busy = cost.agent_cpu_seconds + cost.bpf_run_seconds;
@@ -286,6 +313,10 @@ fn outcomes(tests: &[u64; Status::COUNT], flaky: u64, page: Option<&Page>) -> St
     told.join(", ")
 }
 
+fn estimated(estimate: &Estimate) -> String {
+    about(estimate.kept(), estimate.count(), estimate.count_error())
+}
+
 fn time(duration_ns: Option<u64>) -> String {
     duration_ns.map_or_else(|| "-".to_owned(), duration)
 }
@@ -295,62 +326,6 @@ fn color(status: Status) -> &'static str {
         Status::Passed | Status::Xfail => GREEN,
         Status::Failed | Status::Error | Status::Timeout | Status::Aborted => RED,
         Status::Skipped | Status::Xpass | Status::Unknown => YELLOW,
-    }
-}
-
-/// The text in the making.
-struct Page {
-    out: String,
-    style: Style,
-}
-
-impl Page {
-    fn line(&mut self, line: &str) {
-        self.out.push_str(line.trim_end());
-        self.out.push('\n');
-    }
-
-    fn heading(&mut self, text: &str) {
-        let text = self.paint(BOLD, text);
-        self.line("");
-        self.line(&text);
-    }
-
-    fn hint(&mut self, text: &str) {
-        let text = self.paint(DIM, text);
-        self.line(&format!("          {text}"));
-    }
-
-    fn more(&mut self, more: u64, what: &str) {
-        if more > 0 {
-            let text =
-                self.paint(DIM, &format!("and {} more (--report FILE writes them all)", counted(more, what)));
-            self.line(&format!("  {text}"));
-        }
-    }
-
-    /// The first lines of a message, each cut to the width.
-    fn message(&mut self, test: &Detail, indent: usize) {
-        let Some(message) = &test.message else { return };
-        let lines: Vec<&str> = message.lines().filter(|line| !line.trim().is_empty()).collect();
-        let room = self.style.width.saturating_sub(indent);
-        for line in lines.iter().take(MESSAGE_LINES) {
-            let line = safe(line);
-            let line = match line.char_indices().nth(room) {
-                Some(_) => line.chars().take(room.saturating_sub(3)).collect::<String>() + "...",
-                None => line,
-            };
-            let line = self.paint(DIM, &line);
-            self.line(&format!("{:indent$}{line}", ""));
-        }
-        if let Some(more) = lines.len().checked_sub(MESSAGE_LINES).filter(|more| *more > 0) {
-            let line = self.paint(DIM, &format!("({} more)", counted(more as u64, "line")));
-            self.line(&format!("{:indent$}{line}", ""));
-        }
-    }
-
-    fn paint(&self, code: &str, text: &str) -> String {
-        if self.style.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 }
 

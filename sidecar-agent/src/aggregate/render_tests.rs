@@ -101,6 +101,31 @@ fn where_not_all_is_kept_the_kernel_s_counts_stand_first() {
 }
 
 #[test]
+fn starts_that_came_after_all_are_told_and_custom_events_are_estimated() {
+    let cost = Cost { hits: 4_000, kept: 220, sampled_out: 3_780, recalled: 180, ..Cost::default() };
+    let mut sum = summary(&[end("t", 1, Status::Failed, 1_000)]);
+    for i in 0..30 {
+        let mut custom = event(EventKind::Generic, "t", None);
+        custom.event_type = if i < 20 { "order_placed" } else { "rare\n" }.into();
+        custom.key = Some(i);
+        custom.sample_rate = if i < 20 { 0.1 } else { 1.0 };
+        sum.observe(&custom);
+    }
+    let text = sum.render(&cost, PLAIN);
+    for wanted in [
+        "\nEvents\n  about 200 +- 42 (of 20 kept)  order_placed\n                            10  rare\u{fffd}\n",
+        "events  220 kept, 3,780 sampled out, 0 lost, 0 dropped of 4,000 hits\n",
+        "180 starts of those sampled out came after all, as their tests did not pass: 400 events\n",
+    ] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    let mut ends = [0; Status::COUNT];
+    ends[Status::Passed as usize] = 12;
+    let line = sum.progress(Some(&ends)).unwrap();
+    assert_eq!(line, "12 attempts: 12 passed; 1 kept");
+}
+
+#[test]
 fn losses_are_told_with_what_helps() {
     let cost = Cost {
         hits: 10,
@@ -186,10 +211,10 @@ fn a_narrow_terminal_gets_at_least_forty_columns() {
 
 #[test]
 fn the_progress_is_one_line() {
-    assert_eq!(Summary::new().progress(), None);
-    assert_eq!(summary(&[start("a", 1)]).progress().unwrap(), "0 tests; 1 running");
+    assert_eq!(Summary::new().progress(None), None);
+    assert_eq!(summary(&[start("a", 1)]).progress(None).unwrap(), "0 tests; 1 running");
     assert_eq!(
-        nextest_run().progress().unwrap(),
+        nextest_run().progress(None).unwrap(),
         "7 tests: 3 passed (1 flaky), 2 failed, 1 timeout, 1 skipped; 1 running"
     );
 }

@@ -73,6 +73,18 @@ pub(super) fn number(number: u64) -> String {
     out
 }
 
+/// An estimate from what was kept, with its standard error: `about 1,234 +- 40 (of 123 kept)`; a number alone where it is
+/// exact.
+pub(crate) fn about(kept: u64, count: f64, error: f64) -> String {
+    // Rounded; a float beyond the range becomes the nearest integer in it, and NaN becomes 0.
+    let whole = |value: f64| number(value.round() as u64);
+    if error > 0.0 {
+        format!("about {} +- {} (of {} kept)", whole(count), whole(error.max(1.0)), number(kept))
+    } else {
+        whole(count)
+    }
+}
+
 /// `1 image`, `2 images`.
 pub(super) fn counted(count: u64, word: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
@@ -109,6 +121,14 @@ mod tests {
         assert_eq!(number(4_000_000), "4,000,000");
         assert_eq!(counted(1, "image"), "1 image");
         assert_eq!(counted(1200, "site"), "1,200 sites");
+    }
+
+    #[test]
+    fn estimates_say_how_far_off_they_may_be() {
+        assert_eq!(about(123, 1234.4, 39.6), "about 1,234 +- 40 (of 123 kept)");
+        assert_eq!(about(2, 2.5, 0.2), "about 3 +- 1 (of 2 kept)");
+        assert_eq!(about(4321, 4321.0, 0.0), "4,321");
+        assert_eq!(about(0, f64::NAN, f64::NAN), "0");
     }
 
     #[test]

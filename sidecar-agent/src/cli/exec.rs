@@ -53,7 +53,8 @@ pub struct ExecArgs {
     /// Sum up on standard error at the end. `auto`: if anything was watched or missed.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub summary: When,
-    /// Keep this share of the tests' events, 0 to 1. Failures are always kept, and all are counted.
+    /// Keep this share of the tests' events, 0 to 1. A test is kept whole or not at all; failures are always kept, with
+    /// their starts, and all are counted.
     #[arg(long, value_name = "SHARE", default_value = "1", value_parser = parse_rate)]
     pub rate: f64,
     /// How long a program may wait until its probes are on, in milliseconds; then it goes on unwatched.

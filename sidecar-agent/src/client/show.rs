@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use crate::aggregate::about;
 pub(super) use crate::aggregate::safe as plain;
 
 /// The state of each part.
@@ -46,6 +47,7 @@ pub(super) fn status(all: &Value) -> String {
             ),
         );
     }
+    event_types(&mut text, &all["stats"]["event_types"]);
     if let Some(current) = all["profile"].get("current").filter(|current| !current.is_null()) {
         let limits = &all["budget"]["limits"];
         line(
@@ -83,6 +85,25 @@ pub(super) fn status(all: &Value) -> String {
         );
     }
     text
+}
+
+/// The most frequent types of events that programs invent, and what is left of them.
+fn event_types(text: &mut String, types: &Value) {
+    const SHOWN: usize = 10;
+    let told = |count: &Value| {
+        about(count["kept"].as_u64().unwrap_or(0), float(&count["estimate"]), float(&count["standard_error"]))
+    };
+    let known = types["types"].as_array().map_or(&[][..], Vec::as_slice);
+    for (i, of_type) in known.iter().take(SHOWN).enumerate() {
+        let heading = if i == 0 { "types" } else { "" };
+        line(text, format_args!("{heading:<9} {}: {}", word(&of_type["event_type"]), told(of_type)));
+    }
+    if let Some(more @ 1..) = known.len().checked_sub(SHOWN) {
+        line(text, format_args!("{:<9} and {more} more types", ""));
+    }
+    if types["others"]["kept"].as_u64().is_some_and(|kept| kept > 0) {
+        line(text, format_args!("{:<9} further types together: {}", "", told(&types["others"])));
+    }
 }
 
 /// An event as one line.

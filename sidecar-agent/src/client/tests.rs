@@ -92,7 +92,12 @@ fn health_and_status_are_tables() {
     let all = json!({
         "health": health,
         "stats": {"balance": {"hits": 10, "kept": 4, "sampled_out": 3, "lost": 2, "disabled": 1,
-            "received": 4, "processed": 3, "queued": 0, "dropped": {"queue_full": 1}}},
+            "received": 4, "processed": 3, "queued": 0, "dropped": {"queue_full": 1}},
+            "event_types": {
+                "types": [
+                    {"event_type": "order\u{1b}[2J", "kept": 123, "estimate": 1234.0, "standard_error": 40.0},
+                    {"event_type": "fired", "kept": 9, "estimate": 9.0, "standard_error": 0.0}],
+                "others": {"kept": 2, "estimate": 2.0, "standard_error": 0.0}}},
         "sampling": {"signals": {"events": signal}},
         "profile": {"current": {"cpu_percent": 1.25, "memory_bytes": 20_000_000}},
         "budget": {"level": 0, "step": "full", "reason": "within budget",

@@ -42,6 +42,59 @@ pub struct Stats {
     pub balance: Balance,
     /// Clients of the stream of events.
     pub streams: u64,
+    /// What became of the events at each sink.
+    pub sinks: Vec<Account>,
+    /// What became of the events at each handler.
+    pub handlers: Vec<Account>,
+    /// What became of the events of all clients of the stream, each counted for each client.
+    pub stream_events: Account,
+    /// How many events of each type programs fired that are neither starts nor ends of tests.
+    pub event_types: EventTypes,
+}
+
+/// What became of the events that somebody was handed:
+/// `received = done + waiting + in_flight + not done` by each reason.
+pub struct Account {
+    /// The name.
+    pub name: String,
+    /// Events handed to it.
+    pub received: u64,
+    /// Events written, handled or sent.
+    pub done: u64,
+    /// Events that wait in its queue.
+    pub waiting: u64,
+    /// Events that it is at work on.
+    pub in_flight: u64,
+    /// Events that were dropped or failed, by reason.
+    pub not_done: Drops,
+}
+
+/// Events by type, estimated from those that were kept: each stands for as many as its sampling rate says. What was
+/// lost in the ring or dropped in the agent is not in it; see `balance`.
+pub struct EventTypes {
+    /// The types, the most frequent first, at most 100.
+    pub types: Vec<EventType>,
+    /// Events of all further types together.
+    pub others: EventCount,
+}
+
+/// Events of one type. Its name is what a program on this node said; it is not to be trusted.
+pub struct EventType {
+    /// The type, cut at 128 characters.
+    pub event_type: String,
+    /// How many there were.
+    #[serde(flatten)]
+    pub count: EventCount,
+}
+
+/// A number of events, estimated.
+pub struct EventCount {
+    /// Events that were kept.
+    pub kept: u64,
+    /// Events that there were, about: exact where all were kept.
+    pub estimate: f64,
+    /// Standard error of the estimate: the truth is within two of it 19 times of 20.
+    pub standard_error: f64,
 }
 
 /// The accounting from hit to event: `hits = kept + sampled_out + lost + disabled`,

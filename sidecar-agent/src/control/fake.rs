@@ -97,7 +97,20 @@ impl Control for Fake {
             balanced: true,
             ..Balance::default()
         };
-        Stats { events_received: 10, events_sampled_out: 85, running: true, balance, ..Stats::default() }
+        let not_done = Drops { by_reason: [("timeout".to_owned(), 1)].into() };
+        let notify =
+            Account { name: "notify".to_owned(), received: 3, done: 2, not_done, ..Account::default() };
+        let count = EventCount { kept: 10, estimate: 100.0, standard_error: 30.0 };
+        let order = EventType { event_type: "order_placed".to_owned(), count };
+        Stats {
+            events_received: 10,
+            events_sampled_out: 85,
+            running: true,
+            balance,
+            handlers: vec![notify],
+            event_types: EventTypes { types: vec![order], ..EventTypes::default() },
+            ..Stats::default()
+        }
     }
 
     fn sampling(&self) -> Sampling {

@@ -11,8 +11,9 @@ mod refused;
 use std::time::Duration;
 
 pub use answers::{
-    Anomaly, Balance, Budget, BudgetLimits, BudgetUse, ConfigReport, ConfigValue, Current, Drops, Image,
-    Images, Probe, Probes, Profile, ReloadReport, Sampling, SignalState, Stats, Summary, Test, Tests,
+    Account, Anomaly, Balance, Budget, BudgetLimits, BudgetUse, ConfigReport, ConfigValue, Current, Drops,
+    EventCount, EventType, EventTypes, Image, Images, Probe, Probes, Profile, ReloadReport, Sampling,
+    SignalState, Stats, Summary, Test, Tests,
 };
 pub use refused::{Refused, ReloadRefused};
 

@@ -15,6 +15,8 @@ use serde::{Serialize, Serializer};
 use sidecar_common::Status;
 
 pub use build::{Names, Reading};
+#[cfg(test)]
+pub(crate) use decode::tests as records;
 pub use decode::{DecodeError, Record, Value, decode};
 pub use json::write_line;
 pub use time::rfc3339;
@@ -85,6 +87,16 @@ pub struct Event {
     /// What a hit of this marker is. Not part of the report.
     #[serde(skip)]
     pub kind: crate::mapping::EventKind,
+}
+
+impl Event {
+    /// What the event's fate was decided by, together with that of others of its test: the marker's key, else a hash of
+    /// the test's id. None: it was sampled by itself.
+    #[must_use]
+    pub fn sampled_with(&self) -> Option<u64> {
+        let hash = |id: &String| id.bytes().fold(sidecar_common::FNV_OFFSET, sidecar_common::fnv1a_step);
+        self.key.or_else(|| self.test_id.as_ref().map(hash))
+    }
 }
 
 fn timestamp<S: Serializer>(time_ns: &i64, serializer: S) -> Result<S::Ok, S::Error> {

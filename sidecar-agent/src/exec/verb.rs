@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sidecar_common::Status;
+
 use super::{
     Outcome,
     command::{self, Child, CommandError},
@@ -161,7 +163,8 @@ impl Session {
                     _ = ticker.tick(), if self.observer.is_some() => {
                         if let Some(progress) = &mut progress {
                             // Nothing is drawn before there is a test to tell of: the command may be an editor.
-                            if let Some(text) = self.summary.with(|summary| summary.progress()) {
+                            let ends = self.ends(args);
+                            if let Some(text) = self.summary.with(|summary| summary.progress(ends.as_ref())) {
                                 // A terminal that is gone is no reason to stop.
                                 let _ = progress.update(Instant::now(), &text);
                             }
@@ -179,6 +182,12 @@ impl Session {
             say(&format!("how the command ended is not known: {error}"));
             Outcome::Exited(CANNOT)
         })
+    }
+
+    /// The tests that have ended by outcome, kept or not: asked of the kernel only where not all are kept.
+    fn ends(&self, args: &ExecArgs) -> Option<[u64; Status::COUNT]> {
+        let observer = self.observer.as_ref().filter(|_| args.rate < 1.0)?;
+        Some(observer.totals().counters.statuses)
     }
 
     /// Opens and closes the windows in which the kernel measures its programs.
@@ -287,6 +296,8 @@ fn cost(totals: &Totals, wall: Duration, life: Duration) -> Cost {
         hits: counters.hits,
         kept: counters.kept,
         sampled_out: counters.sampled_out,
+        recalled: counters.recalled,
+        recall_lost: counters.recall_lost,
         lost: counters.lost,
         dropped: totals.queue.dropped(),
         read_faults: counters.read_faults,

@@ -14,6 +14,7 @@ use crate::{
     aggregate::{MOST_FAILED, MOST_OPEN},
     attach::Capacity,
     config::Config,
+    sampling::BY_TYPE_BYTES,
 };
 
 /// The program, its threads, its runtimes and its allocator's slack; measured: 13 to 23 MB with nothing to do.
@@ -49,7 +50,7 @@ pub struct Needs {
     pub maps: u64,
     /// What is known of images and specs.
     pub caches: u64,
-    /// Names that a summary holds.
+    /// Names that a summary holds, and estimates by type.
     pub summary: u64,
     /// Queues: the one before the consumer, and one a sink.
     pub queues: u64,
@@ -72,7 +73,7 @@ pub fn needs(config: &Config) -> Needs {
         ring: config.discovery.ring_bytes,
         maps,
         caches: size(capacity.images) * IMAGE + size(capacity.remembered) * REMEMBERED + specs * SPEC,
-        summary: size(MOST_OPEN) * NAME + size(MOST_FAILED) * 64,
+        summary: size(MOST_OPEN) * NAME + size(MOST_FAILED) * 64 + BY_TYPE_BYTES,
         queues: 1 + size(config.sinks.len()),
     }
 }

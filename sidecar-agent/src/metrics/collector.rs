@@ -170,6 +170,7 @@ impl Page<'_> {
             (families::RING_BYTES, snapshot.ring_bytes),
             (families::WAKEUPS, snapshot.reader_wakeups),
             (families::RECORDS, snapshot.records_received),
+            (families::RECORDS_PROCESSED, snapshot.queue.processed),
             (families::PROCESS_LOST, snapshot.process_lost),
             (families::QUEUE_SIZE, snapshot.queue.len),
             (families::QUEUE_CAPACITY, snapshot.queue.capacity),
@@ -189,6 +190,9 @@ impl Page<'_> {
         for (reason, count) in snapshot.queue.drops() {
             self.add(families::DROPPED, [reason], count as f64);
         }
+        for (reason, count) in snapshot.record_drops() {
+            self.add(families::RECORDS_DROPPED, [reason], count as f64);
+        }
         for (reason, count) in &snapshot.decode_errors {
             self.add(families::DECODE_ERRORS, [reason], *count as f64);
             self.add(families::ERRORS, ["decode"], *count as f64);
@@ -207,8 +211,9 @@ impl Page<'_> {
     }
 
     fn sink(&mut self, sink: &SinkStats) {
-        let name = self.admitted.admit("sink", 7, &[&sink.name]);
+        let name = self.admitted.admit("sink", 9, &[&sink.name]);
         let name = name[0].as_str();
+        self.add(families::SINK_RECEIVED, [name], sink.queue.received as f64);
         self.add(families::SINK_WRITTEN, [name], sink.written as f64);
         self.add(families::SINK_QUEUE, [name], sink.queue.len as f64);
         self.add(families::ERRORS, ["sinks"], (sink.write_errors + sink.serialize_failed) as f64);

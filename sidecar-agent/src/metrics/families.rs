@@ -60,6 +60,12 @@ families! {
         "Files and sites that got no probe.";
     DROPPED = "sidecar_events_dropped_total", COUNTER, ["reason"],
         "Events dropped in the agent, in its queue or on their way to a sink.";
+    RECORDS_PROCESSED = "sidecar_records_processed_total", COUNTER, [],
+        "Records whose event was handed to sinks, handlers and streams.";
+    RECORDS_DROPPED = "sidecar_records_dropped_total", COUNTER, ["reason"],
+        "Records that were read and came to nothing: received = processed + dropped + the queue.";
+    SINK_RECEIVED = "sidecar_sink_events_received_total", COUNTER, ["sink"],
+        "Events that a sink was handed.";
     SINK_WRITTEN = "sidecar_sink_events_written_total", COUNTER, ["sink"],
         "Events that a sink has written.";
     SINK_DROPPED = "sidecar_sink_events_dropped_total", COUNTER, ["sink", "reason"],
@@ -116,6 +122,10 @@ families! {
         "Step of the governor's ladder; 0 is everything as configured.";
     STEPS = "sidecar_governor_steps_total", COUNTER, ["cause"],
         "Steps that the governor took: down for cpu or memory, up when recovered.";
+    HANDLER_RECEIVED = "sidecar_handler_events_received_total", COUNTER, ["handler"],
+        "Events that a handler was handed.";
+    HANDLER_IN_FLIGHT = "sidecar_handler_events_in_flight", GAUGE, ["handler"],
+        "Events that a handler is at work on, or waits to try again.";
     HANDLER_EVENTS = "sidecar_handler_events_total", COUNTER, ["handler", "outcome"],
         "Events of a handler by what became of them.";
     HANDLER_QUEUE = "sidecar_handler_queue_size", GAUGE, ["handler"],
@@ -130,6 +140,14 @@ families! {
         "When the configuration in force was loaded, in seconds since 1970 UTC.";
     STREAMS = "sidecar_stream_clients", GAUGE, [],
         "Clients that read the stream of events.";
+    STREAM_OFFERED = "sidecar_stream_events_offered_total", COUNTER, [],
+        "Events that passed the filter of a client of the stream, each counted for each of them.";
+    STREAM_TAKEN = "sidecar_stream_events_taken_total", COUNTER, [],
+        "Events that were taken to be sent to a client of the stream.";
+    STREAM_LEFT = "sidecar_stream_events_left_total", COUNTER, [],
+        "Events that still waited when their client of the stream left.";
+    STREAM_WAITING = "sidecar_stream_events_waiting", GAUGE, [],
+        "Events that wait for clients of the stream.";
     STREAM_LOST = "sidecar_stream_events_lost_total", COUNTER, [],
         "Events that slow clients of the stream lost, each counted for each of them.";
     ENABLED = "sidecar_enabled", GAUGE, [],

@@ -6,8 +6,8 @@ use super::series::clean;
 use super::snapshot::{RuntimeFigures, SignalBoost};
 use crate::handlers::{HandlerStats, Reason};
 
-/// Series of one handler: an outcome each, the queue, and the failures in a row.
-const HANDLER_SERIES: usize = 1 + Reason::COUNT + 2;
+/// Series of one handler: what it received, an outcome each, the queue, what is in flight, and the failures in a row.
+const HANDLER_SERIES: usize = 1 + Reason::COUNT + 4;
 
 impl Page<'_> {
     /// At most `sidecar_common::MAX_SIGNALS` signals, so they need no cap.
@@ -59,7 +59,12 @@ impl Page<'_> {
         self.add(families::RELOAD_SUCCESSFUL, none, f64::from(u8::from(figures.last_reload_succeeded)));
         self.add(families::RELOAD_TIME, none, figures.last_reload_ns as f64 / 1e9);
         self.add(families::STREAMS, none, figures.streams as f64);
-        self.add(families::STREAM_LOST, none, figures.stream_events_lost as f64);
+        let events = &figures.stream_events;
+        self.add(families::STREAM_OFFERED, none, events.offered as f64);
+        self.add(families::STREAM_TAKEN, none, events.taken as f64);
+        self.add(families::STREAM_LOST, none, events.lost as f64);
+        self.add(families::STREAM_LEFT, none, events.left as f64);
+        self.add(families::STREAM_WAITING, none, events.waiting as f64);
         self.add(families::ENABLED, none, f64::from(u8::from(figures.enabled)));
         figures.handlers.iter().for_each(|handler| self.handler(handler));
     }
@@ -67,6 +72,8 @@ impl Page<'_> {
     fn handler(&mut self, stats: &HandlerStats) {
         let name = self.admit("handler", HANDLER_SERIES, &stats.name);
         let name = name.as_str();
+        self.add(families::HANDLER_RECEIVED, [name], stats.received as f64);
+        self.add(families::HANDLER_IN_FLIGHT, [name], stats.in_flight as f64);
         self.add(families::HANDLER_EVENTS, [name, "handled"], stats.handled as f64);
         for (reason, count) in stats.reasons() {
             self.add(families::HANDLER_EVENTS, [name, reason.name()], count as f64);

@@ -70,6 +70,21 @@ pub struct Usage {
     pub threads: Option<u64>,
 }
 
+/// Events of the stream: `offered = taken + lost + left + waiting`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamEvents {
+    /// Events that passed a client's filter.
+    pub offered: u64,
+    /// Events that were taken to be sent.
+    pub taken: u64,
+    /// Events that a slow client lost.
+    pub lost: u64,
+    /// Events that still waited when their client left.
+    pub left: u64,
+    /// Events that wait now.
+    pub waiting: u64,
+}
+
 /// The runtime around an observer.
 #[derive(Clone, Debug)]
 pub struct RuntimeFigures {
@@ -89,8 +104,8 @@ pub struct RuntimeFigures {
     pub last_reload_ns: i64,
     /// Clients of the stream of events.
     pub streams: u64,
-    /// Events that slow ones of them lost.
-    pub stream_events_lost: u64,
+    /// What became of their events, each counted for each of them.
+    pub stream_events: StreamEvents,
     /// Whether the configuration wants anything watched.
     pub enabled: bool,
 }
@@ -129,4 +144,11 @@ pub struct Snapshot {
     /// Errors of other components, by component (a closed set of words). Decoding and sinks are added from
     /// the fields above.
     pub errors: Vec<(&'static str, u64)>,
+}
+
+impl Snapshot {
+    /// Records that were received and not handed on, by reason.
+    pub fn record_drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.decode_errors.iter().copied().chain(self.queue.drops())
+    }
 }

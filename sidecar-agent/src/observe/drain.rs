@@ -11,17 +11,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sidecar_common::{RECORD_EXEC, RECORD_HIT, RecordHeader};
-
 use super::{
-    clock, priority,
+    clock,
+    intake::{Intake, Taken},
+    priority,
     shared::Shared,
     sleep::{Sleeper, Stop},
 };
 use crate::{
-    attach::ProbeInfo,
     bpf::RingReader,
-    event::{Event, MOST_EVENT_BYTES, Names, Reading, decode, event_bytes},
+    event::{Event, MOST_EVENT_BYTES, event_bytes},
     sinks::Queue,
 };
 
@@ -68,17 +67,16 @@ impl DataPath {
             let stop = Arc::clone(&stop);
             move || {
                 priority::raise();
-                let offset_ns = clock::monotonic_to_utc_ns();
+                let intake = Intake::new(Arc::clone(&shared.tallies), clock::monotonic_to_utc_ns());
                 let drain = Drain {
                     shared,
+                    intake,
                     queue,
                     on_full,
                     executed,
-                    known: Vec::new(),
                     batch: Vec::with_capacity(BATCH),
                     batch_bytes: 0,
                     handed_on: 0,
-                    offset_ns,
                     measured: Instant::now(),
                 };
                 if let Err(error) = drain.run(reader, &sleeper, &stop) {
@@ -121,16 +119,14 @@ impl Drop for DataPath {
 
 struct Drain {
     shared: Arc<Shared>,
+    intake: Intake,
     queue: Arc<Queue<Event>>,
     on_full: OnFull,
     executed: SyncSender<u32>,
-    /// Probes by spec index, as last asked for.
-    known: Vec<Option<Known>>,
     batch: Vec<Event>,
     batch_bytes: u64,
     /// Events handed on since the ring was begun to be drained.
     handed_on: usize,
-    offset_ns: i64,
     measured: Instant,
 }
 
@@ -172,7 +168,7 @@ impl Drain {
             sleeper.sleep(sleep)?;
             self.shared.tallies.wakeups.fetch_add(1, Ordering::Relaxed);
             if self.measured.elapsed() > CLOCK_INTERVAL {
-                self.offset_ns = clock::monotonic_to_utc_ns();
+                self.intake.offset_ns = clock::monotonic_to_utc_ns();
                 self.measured = Instant::now();
             }
         }
@@ -198,62 +194,22 @@ impl Drain {
         self.queue.push_all(&mut self.batch);
     }
 
-    /// One record. Nothing in it is trusted, though only the kernel programs write the ring.
     fn take(&mut self, bytes: &[u8]) {
-        let record = match decode(bytes) {
-            Ok(record) => record,
-            Err(error) => {
-                self.shared.tallies.malformed.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!("a record can't be decoded: {error}");
-                return;
-            }
-        };
-        let RecordHeader { kind, spec, generation, pid, .. } = record.header;
-        if kind == RECORD_EXEC {
-            if let Err(TrySendError::Full(_)) = self.executed.try_send(pid) {
-                self.shared.tallies.execs_missed.fetch_add(1, Ordering::Relaxed);
-            }
-            return;
-        }
-        if kind != RECORD_HIT {
-            return;
-        }
-        self.shared.tallies.received.fetch_add(1, Ordering::Relaxed);
-        let offset_ns = self.offset_ns;
-        match self.probe(spec, generation) {
-            Some(known) => {
-                let reading = Reading::with_names(&known.probe.mapping, &known.names);
-                let event = Event::from_site(&record, &reading, offset_ns);
+        let shared = &self.shared;
+        match self.intake.take(bytes, |spec, generation| shared.probe(spec, generation)) {
+            Taken::Event(event) => {
                 self.batch_bytes += event_bytes(&event);
                 self.batch.push(event);
                 if self.batch_bytes >= BATCH_BYTES {
                     self.hand_on_batch();
                 }
             }
-            None => {
-                self.shared.tallies.unknown_spec.fetch_add(1, Ordering::Relaxed);
+            Taken::Executed(pid) => {
+                if let Err(TrySendError::Full(_)) = self.executed.try_send(pid) {
+                    self.shared.tallies.execs_missed.fetch_add(1, Ordering::Relaxed);
+                }
             }
+            Taken::Nothing => {}
         }
     }
-
-    fn probe(&mut self, spec: u32, generation: u32) -> Option<&Known> {
-        let index = spec as usize;
-        let is_known =
-            |known: &Option<Known>| known.as_ref().is_some_and(|k| k.probe.generation == generation);
-        if !self.known.get(index).is_some_and(is_known) {
-            let probe = self.shared.probe(spec, generation)?;
-            if self.known.len() <= index {
-                self.known.resize_with(index + 1, || None);
-            }
-            let names = Names::new(&probe.mapping, probe.unreadable);
-            self.known[index] = Some(Known { probe, names });
-        }
-        self.known.get(index)?.as_ref()
-    }
-}
-
-/// A probe as the data path knows it.
-struct Known {
-    probe: Arc<ProbeInfo>,
-    names: Names,
 }

@@ -7,6 +7,7 @@ mod attacher;
 mod clock;
 mod cost;
 mod drain;
+mod intake;
 mod priority;
 mod retired;
 mod say;
@@ -15,6 +16,7 @@ mod shared;
 mod sleep;
 mod snapshot;
 mod steering;
+mod tallies;
 mod watch;
 
 use std::{

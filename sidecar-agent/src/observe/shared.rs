@@ -9,7 +9,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
         mpsc::SyncSender,
     },
 };
@@ -21,6 +21,7 @@ use super::{
     attacher::KernelAttacher,
     retired::{Retired, add},
     say::{Speaker, shown},
+    tallies::Tallies,
 };
 use crate::{
     attach::{Capacity, Manager, Outcome, ProbeInfo, Registry},
@@ -67,25 +68,6 @@ impl Wanted {
     }
 }
 
-/// Counts of the agent itself. Monotonic.
-#[derive(Debug, Default)]
-pub(super) struct Tallies {
-    pub(super) received: AtomicU64,
-    pub(super) malformed: AtomicU64,
-    pub(super) unknown_spec: AtomicU64,
-    pub(super) wakeups: AtomicU64,
-    pub(super) execs_missed: AtomicU64,
-    /// Times that the ring was found empty.
-    pub(super) emptied: AtomicU64,
-    pub(super) snapshots: AtomicU64,
-}
-
-impl Tallies {
-    pub(super) fn read(counter: &AtomicU64) -> u64 {
-        counter.load(Ordering::Relaxed)
-    }
-}
-
 /// Totals of everything that was observed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Totals {
@@ -122,7 +104,7 @@ pub(super) struct Shared {
     /// Probes that are off, each with the count of [`Tallies::emptied`] at which no record of theirs is left.
     retiring: Mutex<Vec<(u64, Vec<Arc<ProbeInfo>>)>>,
     speaker: Speaker,
-    pub(super) tallies: Tallies,
+    pub(super) tallies: Arc<Tallies>,
     signals: Mutex<Vec<(String, SignalState)>>,
     /// The program that is left out, by device and inode.
     ignored: Option<(u64, u64)>,
@@ -144,10 +126,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether starts have to be held: some test may be sampled out. Not with a command's tree: there each kept record is
-/// one of the kept hits that the summary tells.
-pub(super) fn holds_starts(scope: Scope, signals: &[(String, SignalState)]) -> bool {
-    scope == Scope::Node && signals.iter().any(|(_, state)| state.threshold < RATE_ONE)
+/// Whether starts have to be held: some test may be sampled out.
+pub(super) fn holds_starts(signals: &[(String, SignalState)]) -> bool {
+    signals.iter().any(|(_, state)| state.threshold < RATE_ONE)
 }
 
 impl Shared {
@@ -162,7 +143,7 @@ impl Shared {
             kernel.set_signal(index, state)?;
             kernel.name_signal(name, index)?;
         }
-        kernel.set_hold_starts(holds_starts(options.scope, &wanted.signals))?;
+        kernel.set_hold_starts(holds_starts(&wanted.signals))?;
         kernel.set_enabled(config.enabled)?;
         let reader = kernel
             .take_reader()
@@ -193,7 +174,7 @@ impl Shared {
             retired: Mutex::default(),
             retiring: Mutex::default(),
             speaker: Speaker::default(),
-            tallies: Tallies::default(),
+            tallies: Arc::default(),
             signals: Mutex::new(wanted.signals),
             ignored: None,
             suspended: AtomicBool::new(!config.enabled),

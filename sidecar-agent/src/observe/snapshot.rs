@@ -4,10 +4,7 @@ use std::collections::HashMap;
 
 use sidecar_common::Histogram;
 
-use super::{
-    retired::add,
-    shared::{Shared, Tallies},
-};
+use super::{retired::add, shared::Shared, tallies::Tallies};
 use crate::{
     config::rate_of,
     mapping::{EventKind, Role},

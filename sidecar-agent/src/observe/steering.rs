@@ -7,7 +7,10 @@ use std::{
 
 use sidecar_common::{BoostState, SignalState};
 
-use super::shared::{Shared, Tallies, Totals, holds_starts};
+use super::{
+    shared::{Shared, Totals, holds_starts},
+    tallies::Tallies,
+};
 use crate::{
     attach::ImageInfo,
     bpf::{BpfError, Footprint},
@@ -41,7 +44,7 @@ impl Steering {
                 signals.push((name.to_owned(), *state));
             }
         }
-        kernel.set_hold_starts(holds_starts(self.shared.scope, &signals))
+        kernel.set_hold_starts(holds_starts(&signals))
     }
 
     /// What the kernel knows of a signal's anomalies.

@@ -17,11 +17,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{
-    say::shown,
-    scan,
-    shared::{Shared, Tallies},
-};
+use super::{say::shown, scan, shared::Shared, tallies::Tallies};
 use crate::{
     attach::{Outcome, Reason},
     config::Config,

@@ -8,12 +8,12 @@ use super::{core::Core, reload::utc_ns};
 use crate::{
     config::{KEYS, nearest, rate_of},
     control::{
-        Anomaly, Balance, Budget, BudgetLimits, BudgetUse, ConfigReport, ConfigValue, Control, Current,
-        Drops, Image, Images, Probe, Probes, Profile, Refused, ReloadRefused, ReloadReport, Sampling,
-        SignalState, Stats, Summary, Tests,
+        Anomaly, Budget, BudgetLimits, BudgetUse, ConfigReport, ConfigValue, Control, Current, Image, Images,
+        Probe, Probes, Profile, Refused, ReloadRefused, ReloadReport, Sampling, SignalState, Stats, Summary,
+        Tests,
     },
     event::rfc3339,
-    metrics::{ProbeStats, Snapshot, Source as _},
+    metrics::{ProbeStats, Source as _},
     observe::monotonic_ns,
     sampling::{BoostError, Manual, in_force},
 };
@@ -91,70 +91,9 @@ impl Core {
     }
 }
 
-/// The accounting of a snapshot.
-pub(super) fn balance(snapshot: &Snapshot) -> Balance {
-    let sum =
-        |of: fn(&Counters) -> u64| -> u64 { snapshot.probes.iter().map(|probe| of(&probe.counters)).sum() };
-    let (hits, kept) = (sum(|c| c.hits), sum(|c| c.kept));
-    let (sampled_out, lost, disabled) = (sum(|c| c.sampled_out), sum(|c| c.lost), sum(|c| c.disabled));
-    let recalled = sum(|c| c.recalled);
-    let (queue, received) = (&snapshot.queue, snapshot.records_received);
-    let mut by_reason = std::collections::BTreeMap::new();
-    for (reason, count) in snapshot.decode_errors.iter().copied().chain(queue.drops()) {
-        by_reason.insert(reason.to_owned(), count);
-    }
-    let malformed =
-        snapshot.decode_errors.iter().find(|(reason, _)| *reason == "malformed").map_or(0, |(_, n)| *n);
-    let dropped: u64 = by_reason.values().sum();
-    // What can't be decoded was taken from the ring and is not among the received ones.
-    let taken = received + malformed;
-    Balance {
-        hits,
-        kept,
-        recalled,
-        sampled_out,
-        lost,
-        disabled,
-        received: taken,
-        not_yet_read: (kept + recalled).saturating_sub(taken),
-        processed: queue.processed,
-        queued: queue.len,
-        dropped: Drops { by_reason },
-        balanced: hits == kept + sampled_out + lost + disabled
-            && kept + recalled >= taken
-            && taken == queue.processed + queue.len + dropped,
-    }
-}
-
 impl Control for Core {
     fn stats(&self) -> Stats {
-        let snapshot = self.source.snapshot();
-        let balance = balance(&snapshot);
-        let handlers = self.handlers.stats();
-        let errors = snapshot.decode_errors.iter().map(|(_, count)| count).sum::<u64>()
-            + snapshot.sinks.iter().map(|sink| sink.write_failed + sink.serialize_failed).sum::<u64>()
-            + handlers.iter().map(crate::handlers::HandlerStats::failed).sum::<u64>();
-        let last_error = snapshot
-            .sinks
-            .iter()
-            .find_map(|sink| sink.last_error.clone())
-            .or_else(|| handlers.into_iter().find_map(|stats| Some(stats.last_error?.text)));
-        let queue = &snapshot.queue;
-        Stats {
-            events_received: balance.received,
-            events_sampled_out: balance.sampled_out,
-            events_dropped: balance.dropped.by_reason.values().sum(),
-            events_processed: balance.processed,
-            errors,
-            last_error,
-            queue_size: queue.len,
-            queue_capacity: queue.capacity,
-            queue_utilization_ratio: queue.len as f64 / queue.capacity.max(1) as f64,
-            running: self.steering().is_some_and(|steering| !steering.is_suspended()),
-            uptime_seconds: self.started.elapsed().as_secs_f64(),
-            balance,
-            streams: self.hub.subscribers() as u64,
-        }
+        self.accounts()
     }
 
     fn sampling(&self) -> Sampling {

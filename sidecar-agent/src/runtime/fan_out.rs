@@ -93,11 +93,14 @@ impl FanOut {
 
     fn remember(&mut self, event: &Event) {
         match event.kind {
-            EventKind::TestStart | EventKind::TestEnd => {}
-            EventKind::Generic | EventKind::Anomaly => return,
+            EventKind::TestStart | EventKind::TestEnd => self.busy = self.busy.saturating_add(1),
+            EventKind::Generic => {}
+            EventKind::Anomaly => return,
         }
-        self.busy = self.busy.saturating_add(1);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if event.kind == EventKind::Generic {
+            return seen.count(event);
+        }
         if self.busy < BUSY {
             seen.take(event);
         } else {

@@ -4,6 +4,7 @@
 //! [`crate::observe`], the sinks, the handlers and HTTP: `sidecar-keeper`, which measures the agent's own cost, keeps the
 //! budget and looks after health, and `sidecar-config`, which sleeps until the configuration's file changes.
 
+mod accounts;
 mod checks;
 mod control;
 mod core;

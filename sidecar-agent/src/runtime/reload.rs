@@ -124,11 +124,12 @@ impl Core {
             self.obey(&self.governor().decision());
         }
         self.profiler().configure(profiler::Settings::of(&config.profiling));
+        let items = usize::try_from(config.resources.max_queue_size).unwrap_or(usize::MAX);
+        let bytes = needs(config).queue_bytes(&budget);
         if let Some(steering) = self.steering() {
-            let items = usize::try_from(config.resources.max_queue_size).unwrap_or(usize::MAX);
-            let bytes = needs(config).queue_bytes(&budget);
             steering.set_queue_limits(items, bytes, config.resources.drop_on_full);
         }
+        self.source.set_sink_limits(items, bytes, config.resources.drop_on_full);
         self.set_enabled(config.enabled);
     }
 }

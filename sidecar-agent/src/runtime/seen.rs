@@ -3,9 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::{
-    control::{Test, Tests},
+    control::{EventCount, EventType, EventTypes, Test, Tests},
     event::{Event, rfc3339},
     mapping::EventKind,
+    sampling::{ByType, Estimate},
 };
 
 /// Tests that run and are remembered, at most; then the oldest give way.
@@ -32,9 +33,32 @@ pub(super) struct Seen {
     ended: VecDeque<Test>,
     number: u64,
     omitted: u64,
+    types: ByType,
 }
 
 impl Seen {
+    /// Counts an event that is neither a test's start nor its end.
+    pub(super) fn count(&mut self, event: &Event) {
+        self.types.observe(&event.event_type, event.sampled_with(), event.sample_rate);
+    }
+
+    /// How many there were of each type.
+    pub(super) fn event_types(&self) -> EventTypes {
+        let count = |estimate: Estimate| EventCount {
+            kept: estimate.kept(),
+            estimate: estimate.count(),
+            standard_error: estimate.count_error(),
+        };
+        let of_type = |(name, estimate): (&str, Estimate)| EventType {
+            event_type: name.to_owned(),
+            count: count(estimate),
+        };
+        EventTypes {
+            types: self.types.types().into_iter().map(of_type).collect(),
+            others: count(self.types.others()),
+        }
+    }
+
     /// Takes a test's start or end in.
     pub(super) fn take(&mut self, event: &Event) {
         let Some(id) = &event.test_id else { return };

@@ -51,6 +51,12 @@ impl NodeSource {
         let _ = self.core.set(Arc::downgrade(core));
     }
 
+    /// Other limits for the queues before the sinks.
+    pub(super) fn set_sink_limits(&self, max_items: usize, max_bytes: u64, drop_oldest: bool) {
+        let bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
+        self.sinks.iter().for_each(|sink| sink.queue.set_limits(max_items, bytes, drop_oldest));
+    }
+
     /// The agent's own cost as measured last.
     pub(super) fn set_usage(&self, snapshot: &profiler::Snapshot) {
         let usage = Usage {
@@ -84,7 +90,7 @@ impl Source for NodeSource {
                 last_reload_succeeded: last_ok,
                 last_reload_ns: loaded_ns,
                 streams: core.hub.subscribers() as u64,
-                stream_events_lost: core.hub.lost(),
+                stream_events: core.hub.stats(),
                 enabled: core.is_enabled(),
             });
         }

@@ -1,8 +1,9 @@
 //! Totals from what was kept: each kept event stands for `1 / rate` events (the estimator of Horvitz and Thompson).
 //!
 //! Unbiased whatever the rates were and however they changed, because a record carries the rate under which it was
-//! kept. Whether something is kept is decided per test; so the standard error is right for what occurs once a test
-//! (ends, durations), and too small for what a test has many of.
+//! kept. Whether something is kept is decided per test: all events of a test stand and fall together. So the standard
+//! error of [`Estimate::add`] is right for what occurs once a test (ends, durations); for what a test has many of there
+//! is [`Estimate::add_again`].
 
 /// The estimate of a sum over all events, kept or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -29,6 +30,18 @@ impl Estimate {
         self.sum += value * weight;
         self.sum_variance += value * value * variance;
         true
+    }
+
+    /// Takes a kept event in of which only the number matters, and of whose test `before` were kept already.
+    pub fn add_again(&mut self, rate: f64, before: u64) -> bool {
+        let added = self.add(rate, 1.0);
+        if added {
+            // The variance of n events that stand and fall together is n^2 times that of one, and add() has put 1 in.
+            let more = (1.0 - rate) / (rate * rate) * 2.0 * before as f64;
+            self.count_variance += more;
+            self.sum_variance += more;
+        }
+        added
     }
 
     /// Adds what another estimate has seen, of other events.

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::Filter;
 use crate::event::Event;
+use crate::metrics::StreamEvents;
 
 /// What the subscribers of a hub may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,10 @@ pub struct Hub {
     count: AtomicUsize,
     /// Numbers the events that were published.
     next: AtomicU64,
+    offered: AtomicU64,
+    taken: AtomicU64,
     lost: AtomicU64,
+    left: AtomicU64,
     closed: AtomicBool,
 }
 
@@ -72,7 +76,10 @@ struct Place {
 struct Ring {
     items: VecDeque<(u64, Bytes)>,
     bytes: usize,
+    /// Lost, and not told of yet.
     lost: u64,
+    /// Taken so far.
+    taken: u64,
     closed: bool,
 }
 
@@ -85,7 +92,10 @@ impl Hub {
             subscribers: Mutex::default(),
             count: AtomicUsize::new(0),
             next: AtomicU64::new(1),
+            offered: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
             lost: AtomicU64::new(0),
+            left: AtomicU64::new(0),
             closed: AtomicBool::new(false),
         }
     }
@@ -102,10 +112,24 @@ impl Hub {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Events that subscribers lost since the start, each counted for each of them.
+    /// What became of the events since the start, each counted for each subscriber that was to get it.
     #[must_use]
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+    pub fn stats(&self) -> StreamEvents {
+        // Nobody comes or goes, and nothing is offered, while this is held.
+        let subscribers = self.lock();
+        let (mut taken, mut waiting) = (self.taken.load(Ordering::Relaxed), 0);
+        for place in subscribers.iter() {
+            let ring = place.ring();
+            taken += ring.taken;
+            waiting += ring.items.len() as u64;
+        }
+        StreamEvents {
+            offered: self.offered.load(Ordering::Relaxed),
+            taken,
+            lost: self.lost.load(Ordering::Relaxed),
+            left: self.left.load(Ordering::Relaxed),
+            waiting,
+        }
     }
 
     /// Puts an event into the rings of those whose filter it passes. `line` is its JSON without a newline.
@@ -115,8 +139,10 @@ impl Hub {
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         for place in self.lock().iter() {
-            if place.filter.passes(event) {
-                let lost = place.put(id, line.clone(), &self.limits);
+            if place.filter.passes(event)
+                && let Some(lost) = place.put(id, line.clone(), &self.limits)
+            {
+                self.offered.fetch_add(1, Ordering::Relaxed);
                 self.lost.fetch_add(lost, Ordering::Relaxed);
             }
         }
@@ -155,11 +181,11 @@ impl Hub {
 }
 
 impl Place {
-    /// Puts an event into the ring; the number of events that were lost for it.
-    fn put(&self, id: u64, line: Bytes, limits: &HubLimits) -> u64 {
+    /// Puts an event into the ring; the number of events that were lost for it. None once the ring is closed.
+    fn put(&self, id: u64, line: Bytes, limits: &HubLimits) -> Option<u64> {
         let mut ring = self.ring();
         if ring.closed {
-            return 0;
+            return None;
         }
         let mut lost = 0;
         ring.bytes += line.len();
@@ -172,7 +198,7 @@ impl Place {
         ring.lost += lost;
         drop(ring);
         self.filled.notify_one();
-        lost
+        Some(lost)
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -197,6 +223,7 @@ impl Subscriber {
                 }
                 if let Some((id, line)) = ring.items.pop_front() {
                     ring.bytes -= line.len();
+                    ring.taken += 1;
                     return Some(Item::Event { id, line });
                 }
                 if ring.closed {
@@ -212,6 +239,9 @@ impl Drop for Subscriber {
     fn drop(&mut self) {
         let mut subscribers = self.hub.lock();
         subscribers.retain(|place| !Arc::ptr_eq(place, &self.place));
+        let ring = self.place.ring();
+        self.hub.taken.fetch_add(ring.taken, Ordering::Relaxed);
+        self.hub.left.fetch_add(ring.items.len() as u64, Ordering::Relaxed);
         self.hub.count.store(subscribers.len(), Ordering::Relaxed);
     }
 }

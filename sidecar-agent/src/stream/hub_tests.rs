@@ -23,7 +23,15 @@ async fn losses_are_told_before_what_is_left_and_add_up() {
     for i in 7..10_u64 {
         assert_eq!(slow.next().await, Some(Item::Event { id: i + 1, line: line(&i.to_string()) }));
     }
-    assert_eq!(hub.lost(), 7);
+    assert_eq!(slow.hub.stats(), StreamEvents { offered: 10, taken: 3, lost: 7, left: 0, waiting: 0 });
+    // What waits when its subscriber leaves is counted, and what comes then is offered to nobody.
+    for _ in 0..2 {
+        hub.publish(&event, &line("x"));
+    }
+    assert_eq!(hub.stats(), StreamEvents { offered: 12, taken: 3, lost: 7, left: 0, waiting: 2 });
+    drop(slow);
+    hub.publish(&event, &line("x"));
+    assert_eq!(hub.stats(), StreamEvents { offered: 12, taken: 3, lost: 7, left: 2, waiting: 0 });
 }
 
 #[tokio::test]

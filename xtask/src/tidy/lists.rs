@@ -10,8 +10,8 @@ pub(crate) const ORDER: [&str; 26] = [
     "profiler",
     "attach",
     "event",
-    "aggregate",
     "sampling",
+    "aggregate",
     "governor",
     "sinks",
     "handlers",
@@ -31,7 +31,7 @@ pub(crate) const ORDER: [&str; 26] = [
 ];
 
 /// Modules of the agent whose functions depend on their arguments alone.
-pub(crate) const PURE: [&str; 5] = ["mapping", "spec", "aggregate", "sampling", "governor"];
+pub(crate) const PURE: [&str; 5] = ["mapping", "spec", "sampling", "aggregate", "governor"];
 
 /// What pure modules do not name: runtimes, the kernel, and clocks.
 pub(crate) const IMPURE: [&str; 7] =

@@ -12,7 +12,7 @@ use super::checks::REMEMBER;
 use super::{Checks, Component, Health, Level};
 use crate::governor::{Budget, Governor};
 use crate::handlers::{HandlerStats, Kind, LastError, Reason};
-use crate::metrics::{ProbeStats, RuntimeFigures, Snapshot, Usage};
+use crate::metrics::{ProbeStats, RuntimeFigures, Snapshot, StreamEvents, Usage};
 use crate::sinks::{QueueStats, SinkStats};
 
 /// `health_checks.failure_threshold` of these tests.
@@ -54,7 +54,7 @@ fn runtime() -> RuntimeFigures {
         last_reload_succeeded: true,
         last_reload_ns: 0,
         streams: 0,
-        stream_events_lost: 0,
+        stream_events: StreamEvents::default(),
         enabled: true,
     }
 }

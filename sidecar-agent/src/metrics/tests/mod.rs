@@ -117,7 +117,7 @@ fn runtime() -> RuntimeFigures {
         last_reload_succeeded: false,
         last_reload_ns: 1_700_000_000_500_000_000,
         streams: 2,
-        stream_events_lost: 8,
+        stream_events: StreamEvents { offered: 30, taken: 15, lost: 8, left: 4, waiting: 3 },
         enabled: true,
     }
 }
@@ -140,7 +140,13 @@ fn the_runtimes_figures_are_in_the_text_and_what_is_not_known_is_not() {
         (r#"sidecar_config_reloads_total{outcome="refused"}"#, 1.0),
         ("sidecar_config_last_reload_successful", 0.0),
         ("sidecar_config_last_reload_timestamp_seconds", 1_700_000_000.5),
+        (r#"sidecar_handler_events_received_total{handler="notify"}"#, 10.0),
+        (r#"sidecar_handler_events_in_flight{handler="notify"}"#, 1.0),
+        ("sidecar_stream_events_offered_total", 30.0),
+        ("sidecar_stream_events_taken_total", 15.0),
         ("sidecar_stream_events_lost_total", 8.0),
+        ("sidecar_stream_events_left_total", 4.0),
+        ("sidecar_stream_events_waiting", 3.0),
         ("sidecar_enabled", 1.0),
     ] {
         assert_eq!(page.value(series), Some(value), "{series}");
@@ -228,6 +234,10 @@ fn every_figure_of_the_snapshot_is_in_the_text() {
         ("sidecar_queue_max_bytes", 16_777_216.0),
         (r#"sidecar_events_dropped_total{reason="write_failed"}"#, 8.0),
         (r#"sidecar_events_dropped_total{reason="serialize_failed"}"#, 1.0),
+        ("sidecar_records_processed_total", 20.0),
+        (r#"sidecar_records_dropped_total{reason="queue_full_oldest"}"#, 4.0),
+        (r#"sidecar_records_dropped_total{reason="kind"}"#, 2.0),
+        (r#"sidecar_sink_events_received_total{sink="stdout"}"#, 50.0),
         (r#"sidecar_sink_events_written_total{sink="stdout"}"#, 70.0),
         (r#"sidecar_sink_events_dropped_total{sink="stdout",reason="queue_full_oldest"}"#, 4.0),
         (r#"sidecar_sink_queue_size{sink="stdout"}"#, 17.0),

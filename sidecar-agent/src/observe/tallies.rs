@@ -1,0 +1,23 @@
+//! What the path of events counts, for whoever looks at it from another thread.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts of the agent itself. Monotonic.
+#[derive(Debug, Default)]
+pub(super) struct Tallies {
+    /// Records of hits that were taken out of the ring, those that can't be decoded included.
+    pub(super) received: AtomicU64,
+    pub(super) malformed: AtomicU64,
+    pub(super) unknown_spec: AtomicU64,
+    pub(super) wakeups: AtomicU64,
+    pub(super) execs_missed: AtomicU64,
+    /// Times that the ring was found empty.
+    pub(super) emptied: AtomicU64,
+    pub(super) snapshots: AtomicU64,
+}
+
+impl Tallies {
+    pub(super) fn read(counter: &AtomicU64) -> u64 {
+        counter.load(Ordering::Relaxed)
+    }
+}
