@@ -6,6 +6,7 @@
 //! | `start ID` | a test that does not end |
 //! | `tests N` | N tests `many::0`, `many::1`, ... that pass |
 //! | `mixed N` | N tests `mixed::0`, ... of which every tenth fails |
+//! | `typed N` | N tests `typed::0`, ... each with three events `order_placed` and, every second, two `page_seen` |
 //! | `events N BYTES` | N events with so much data |
 //! | `beat N MS` | N tests that print a line each, MS milliseconds apart |
 //! | `sleep MS`, `say TEXT`, `exit N` | what they say |
@@ -40,6 +41,13 @@ fn obey(step: &str) -> Result<()> {
             for i in 0..number(0)? {
                 let status = if i % 10 == 0 { Status::Failed } else { Status::Passed };
                 test(&format!("mixed::{i}"), status, None);
+            }
+        }
+        "typed" => {
+            for i in 0..number(0)? {
+                let id = format!("typed::{i}");
+                (0..3).for_each(|_| event!("order_placed", id = &id));
+                (0..i % 2 * 2).for_each(|_| event!("page_seen", id = &id));
             }
         }
         "events" => {

@@ -1,5 +1,6 @@
 //! `sidecar run` as a user starts it: the built program, a config file, a free port.
 
+pub mod accounts;
 pub mod answer;
 pub mod control;
 pub mod program;

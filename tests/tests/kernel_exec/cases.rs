@@ -80,6 +80,7 @@ pub(crate) fn all() -> Vec<Case> {
         watching("a_hundred_thousand_test_ids_are_counted_in_bounded_memory", load::test_ids),
         watching("a_tiny_ring_loses_counts_and_says_so", load::tiny_ring),
         watching("at_a_tenth_failures_are_kept_and_totals_exact", load::rate),
+        watching("custom_events_are_told_with_their_error", load::estimates),
         watching("a_full_disk_costs_lines_and_is_said", report::full_disk),
         watching("a_device_that_is_full_costs_all_lines", report::full_device),
         watching("a_limit_of_file_size_does_not_end_the_agent", report::file_size_limit),

@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use crate::{
-    api, basics, boost, broken, clock, death, discovery, files, foreign, handlers, health, hidepid, kept,
-    many, memory, refusals, reload, sinks, switch, verbs,
+    accounts, api, basics, boost, broken, clock, death, discovery, estimates, files, foreign, handlers,
+    health, hidepid, kept, many, memory, refusals, reload, sinks, switch, verbs,
 };
 
 /// A test.
@@ -86,5 +86,11 @@ pub(crate) const ALL: &[Case] = &[
     case("a_proc_that_hides_others_from_root", hidepid::root),
     case("a_proc_that_hides_others_from_a_user", hidepid::nobody),
     case("handlers_of_each_kind_get_their_events", handlers::each_kind),
+    case("the_accounts_of_the_kernel_have_every_reason", accounts::kernel),
+    case("the_accounts_of_queues_have_the_rule_in_force", accounts::queues),
+    case("the_account_of_a_sink_that_takes_nothing", accounts::memory_of_a_sink),
+    case("the_accounts_of_handlers_have_every_reason", accounts::handlers),
+    case("the_account_of_the_stream_has_a_slow_client", accounts::streams),
+    case("custom_events_are_estimated_by_type", estimates::of_types),
     case("a_stuck_handler_slow_clients_and_scrapes_lose_nothing", handlers::stuck),
 ];

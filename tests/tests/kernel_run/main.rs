@@ -3,6 +3,7 @@
 //! A test that can't run here prints `SKIPPED NAME: REASON` and counts as ignored; under CI=true it fails instead.
 //! `SIDECAR_BPF_OBJECT` names an object to test in place of the embedded one.
 
+mod accounts;
 mod api;
 mod basics;
 mod boost;
@@ -11,6 +12,7 @@ mod cases;
 mod clock;
 mod death;
 mod discovery;
+mod estimates;
 mod files;
 mod foreign;
 mod handlers;

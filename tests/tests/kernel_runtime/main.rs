@@ -2,6 +2,7 @@
 //!
 //! A test that can't run here prints `SKIPPED NAME: REASON` and counts as ignored; under CI=true it fails instead.
 
+mod accounts;
 mod cost;
 mod events;
 mod life;
@@ -23,6 +24,7 @@ const ALL: &[Case] = &[
     ("a_boost_raises_the_rate_and_ends_when_cleared", rates::boosted),
     ("five_anomalies_raise_the_rate", rates::anomalies),
     ("the_agent_measures_its_own_cost", cost::measured),
+    ("the_account_of_the_queue_has_every_reason", accounts::of_the_queue),
     ("it_starts_once_and_again_after_a_stop", life::twice),
     ("stop_hands_on_what_waits", life::drained),
     ("what_goes_out_of_scope_stops", life::dropped),
