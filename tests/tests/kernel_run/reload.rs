@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use nix::sys::signal::Signal;
 use sidecar_tests::agent;
+use sidecar_tests::node::accounts::Accounts;
 use sidecar_tests::node::control::{Control, section};
 use sidecar_tests::node::program::Target;
 use sidecar_tests::node::scratch::Scratch;
@@ -14,8 +15,9 @@ use sidecar_tests::node::{Agent, until};
 
 use crate::basics::{balance, wait_until_found};
 
-/// Reloads under load.
-const RELOADS: u64 = 200;
+/// Reloads under load, and hits during each.
+const RELOADS: u64 = 1000;
+const HITS: u64 = 100;
 /// Most memory that they may take, in bytes.
 const GROWTH: u64 = 6_000_000;
 
@@ -148,44 +150,92 @@ pub(crate) fn refused() -> Result<()> {
     Ok(())
 }
 
+/// Rates, the budget, limits of queues, boosts, health checks; handlers that come and go, and one that stays.
+fn variant(scratch: &Scratch, target: &Target, round: u64) -> String {
+    let handler = |name: &str, event: &str| {
+        let (file, room) = (scratch.path(name), "queue_size: 1000000, queue_bytes: 1000000000");
+        format!("{{name: {name}, type: jsonl, {room}, events: [{event}], path: {}}}", file.display())
+    };
+    let stays = handler("stays", &format!("{}_hit", target.provider()));
+    let (resources, sampling, handlers) = match round % 6 {
+        0 => ("max_cpu_percent: 100", "{events: 1}", String::new()),
+        1 => ("max_cpu_percent: 100", "{events: 1, traces: 0.5}", format!(", {}", handler("comes", "none"))),
+        2 => ("max_cpu_percent: 90", "{enabled: false}", String::new()),
+        3 => (
+            "max_cpu_percent: 100, max_queue_size: 20000",
+            "{events: 1}",
+            format!(", {}", handler("other", "none")),
+        ),
+        4 => (
+            "max_cpu_percent: 100, drop_on_full: false",
+            "{events: 1, adaptive: {boost_factor: 2}}",
+            ", {name: runs, type: command, events: [none], command: [/bin/true]}".to_owned(),
+        ),
+        _ => ("max_cpu_percent: 100, max_memory_mb: 120", "{events: 1, debug_logs: 0}", String::new()),
+    };
+    format!(
+        "{}resources: {{{resources}}}\nreload: {{watch: false}}\nshutdown: {{grace_sec: 1}}\nprofiling: {{enabled: false}}\nsampling: {sampling}\n\
+         discovery: {{exec: false, files: ['{}']}}\nhandlers: [{stays}{handlers}]\n{}",
+        section(scratch),
+        target.path().display(),
+        target.probes()
+    )
+}
+
+/// Threads and open descriptors of the agent.
+fn belongings(agent: &Agent) -> Result<[usize; 2]> {
+    let count = |what: &str| -> Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/{what}", agent.pid()))?.count())
+    };
+    Ok([count("task")?, count("fd")?])
+}
+
 pub(crate) fn under_load() -> Result<()> {
     let scratch = Scratch::new()?;
     let target = Target::compile(&scratch.path("target"))?;
     let control = Control::of(&scratch);
-    let one = text(&scratch, &target, "{events: 1}", false);
-    let other = text(&scratch, &target, "{events: 1, traces: 0.5}", false);
-    let agent = Agent::start(&scratch.config(&one)?)?;
-    wait_until_found(&agent, &target)?;
+    let begun = Instant::now();
+    let agent = Agent::start(&scratch.config(&variant(&scratch, &target, 0))?)?;
     let mut running = target.start()?;
-    let (mut before, mut slowest) = (0, 0.0_f64);
-    for i in 1..=RELOADS {
-        running.send("hit 500")?;
-        if i % 20 == 0 {
-            scratch.config(&one.replace("events: 1", "events: 7"))?;
+    let (mut before, mut slowest) = ((0, [0; 2]), 0.0_f64);
+    for round in 1..=RELOADS {
+        running.send(&format!("hit {HITS}"))?;
+        let text = variant(&scratch, &target, round);
+        if round % 20 == 0 {
+            scratch.config(&text.replace("sampling: {", "sampling: {events: 7, "))?;
             assert_eq!(control.ask("POST", "/api/v1/config/reload", "")?.status / 100, 4);
         }
-        scratch.config(if i % 2 == 0 { &one } else { &other })?;
+        scratch.config(&text)?;
         let report = control.json("POST", "/api/v1/config/reload", "")?;
         slowest = slowest.max(report["duration_seconds"].as_f64().unwrap_or(f64::MAX));
-        running.run(&["hit 0"])?;
-        until("the ring is read", || control.settled().map(Some))?;
-        if i == RELOADS / 4 {
-            before = agent.rss()?;
+        if round % 20 == 0 {
+            // No more than the ring and the queues hold, whoever gets the processor.
+            running.run(&["hit 0"])?;
+            until("the ring is read", || control.settled().map(Some))?;
+        }
+        if round == RELOADS / 4 {
+            before = (agent.rss()?, belongings(&agent)?);
         }
     }
     let after = agent.rss()?;
     println!(
-        "{RELOADS} reloads, the slowest {slowest} s; {before} bytes after a quarter, {after} at the end"
+        "{RELOADS} reloads in {:?}, the slowest {slowest} s; {before:?} bytes, threads, descriptors after a quarter",
+        begun.elapsed()
     );
-    assert!(after < before + GROWTH, "{before} bytes after a quarter, {after} at the end");
+    assert!(after < before.0 + GROWTH, "{} bytes after a quarter, {after} at the end", before.0);
     running.finish()?;
-    let totals = until("the totals balance", || control.settled().map(Some))?;
-    println!("{totals}");
-    let metrics = agent.metrics()?;
-    assert_eq!(balance(&metrics, target.provider(), "hit"), (500 * RELOADS, 500 * RELOADS), "{totals}");
-    let begun = Instant::now();
-    scratch.wait_for_events_of(&agent, target.provider(), usize::try_from(500 * RELOADS)?)?;
-    println!("all written after {:?}", begun.elapsed());
+    let accounts = Accounts::once(&agent, &control, |accounts| {
+        let stays = accounts.named("handlers", "stays")?;
+        ensure!(stays["done"] == HITS * RELOADS, "the handler that stays has them all: {stays}");
+        let now = belongings(&agent)?;
+        ensure!(now[0] <= before.1[0] + 2 && now[1] <= before.1[1] + 2, "{before:?}, and now {now:?}");
+        Ok(())
+    })?;
+    println!("{after} bytes, {:?} at the end; {}", belongings(&agent)?, accounts.stats["balance"]);
+    assert_eq!((accounts.of("hits"), accounts.of("processed")), (HITS * RELOADS, HITS * RELOADS));
+    let reloads = |outcome| accounts.metrics.count("sidecar_config_reloads_total", &[("outcome", outcome)]);
+    assert_eq!((reloads("succeeded"), reloads("refused")), (RELOADS, RELOADS / 20));
+    scratch.wait_for_events_of(&agent, target.provider(), usize::try_from(HITS * RELOADS)?)?;
     agent.finish()?;
     Ok(())
 }
