@@ -56,6 +56,20 @@ impl Agent {
         self.child.id()
     }
 
+    /// Writes another configuration, which it reads when it is told to.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn configure(&self, config: &str) -> Result<()> {
+        Ok(std::fs::write(self.folder.path().join("sidecar.yml"), config)?)
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// What it has logged.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod load;
+pub mod sites;
 pub mod usage;
 
 use serde_json::{Value, json};

@@ -21,6 +21,12 @@ impl Control {
         Self(scratch.path("control.sock"))
     }
 
+    /// A socket at a path.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
     /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {

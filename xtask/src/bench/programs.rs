@@ -22,7 +22,7 @@ pub(crate) struct Program {
 }
 
 /// Every measuring program.
-pub(crate) const PROGRAMS: [Program; 7] = [
+pub(crate) const PROGRAMS: [Program; 8] = [
     Program {
         name: "hit",
         about: "a counted hit, against an empty BPF program at the same site",
@@ -83,6 +83,21 @@ pub(crate) const PROGRAMS: [Program; 7] = [
         args: &[],
         rounds: 1,
         limits: &[("detach_ms", Limit::Value(200.0)), ("killed_ms", Limit::Value(200.0))],
+    },
+    Program {
+        name: "control",
+        about: "health, scrapes, reloads and the kill switch at 50,000 kept events a second, beside slow clients",
+        program: "bench_control",
+        args: &["50000", "20"],
+        rounds: 1,
+        limits: &[
+            ("rate", Limit::AtLeast(49_000.0)),
+            ("lost", Limit::Each(0.0)),
+            ("dropped", Limit::Each(0.0)),
+            ("health_ms", Limit::Each(50.0)),
+            ("reload_ms", Limit::Each(100.0)),
+            ("switch_ms", Limit::Each(200.0)),
+        ],
     },
     Program {
         name: "exec",
