@@ -97,3 +97,22 @@ impl Source for NodeSource {
         snapshot
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sinks::JsonlSink;
+
+    #[test]
+    fn sinks_queues_get_the_limits_of_a_reload() {
+        let queue = Arc::new(Queue::bounded(100, 1 << 20, Line::weight, true));
+        let probe = JsonlSink::to("sink".to_owned(), Box::new(std::io::sink())).probe();
+        let handle = SinkHandle::new(probe, Arc::clone(&queue));
+        let source = NodeSource::new(vec![handle], Arc::new(Handlers::new()));
+        source.set_sink_limits(2, 1 << 16, false);
+        let line = || Line(bytes::Bytes::from_static(b"{}"));
+        queue.push_all(&mut vec![line(), line(), line()]);
+        let found = &source.snapshot().sinks[0].queue;
+        assert_eq!((found.capacity, found.max_bytes, found.len, found.dropped_newest), (2, 1 << 16, 2, 1));
+    }
+}
