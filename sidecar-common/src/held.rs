@@ -1,4 +1,4 @@
-//! Starts of tests that were sampled out, held until the test's end tells whether they matter.
+//! Starts of tests that were sampled out or found no room in the ring, held until the test's end tells whether they matter.
 
 /// Bytes for a held start's record.
 pub const HELD_BYTES: usize = 1024;

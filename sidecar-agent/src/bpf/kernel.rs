@@ -135,6 +135,7 @@ impl Kernel {
             enabled: 1,
             scope: SCOPE_NODE,
             watermark: options.ring_bytes / 4,
+            sampled_room: options.sampled_room(),
             exec_records: options.exec_records.into(),
             exit_records: options.exit_records.into(),
             ..Control::default()

@@ -6,12 +6,16 @@ use aya_ebpf::{
 };
 use core::ffi::c_void;
 use sidecar_common::{
-    ArgSpec, Control, KIND_INTEGER, KIND_STRING, RECORD_CLASSES, RECORD_HIT, RecordHeader, STRING_LIMITS,
-    Spec,
+    ArgSpec, Control, KIND_INTEGER, KIND_STRING, RECORD_CLASSES, RECORD_HIT, RECORD_PRECIOUS, RecordHeader,
+    STRING_LIMITS, Spec,
 };
 use sidecar_ebpf::eval::{Missing, value};
 
-use super::{header, lose_process, memory::Probed, wake::submit_flags};
+use super::{
+    header, lose_process,
+    memory::Probed,
+    wake::{room, submit_flags, unread},
+};
 use crate::maps::RECORDS;
 
 /// What came of an attempt to build a record: one of the constants, or [`FAULTED`] plus a bit for each argument
@@ -19,7 +23,7 @@ use crate::maps::RECORDS;
 pub type Outcome = u64;
 /// Submitted.
 pub const SUBMITTED: Outcome = 0;
-/// The ring has no room.
+/// The ring has no room, or none for a record that is kept by its rate only.
 pub const LOST: Outcome = 1;
 /// It does not fit this class: try the next.
 pub const TOO_SMALL: Outcome = 2;
@@ -35,6 +39,8 @@ pub struct Hit {
     pub status: u8,
     /// The threshold under which it is kept.
     pub rate: u64,
+    /// What is kept by its rate only gives way to it.
+    pub precious: bool,
     /// Its payloads are left out.
     pub drop_payloads: bool,
     /// Number of arguments that faulted.
@@ -43,6 +49,10 @@ pub struct Hit {
     pub truncated: u32,
     /// Bytes in use.
     pub len: u32,
+    /// Bytes that were in the ring before it.
+    pub unread: u64,
+    /// Bytes that it may take.
+    pub room: u64,
 }
 
 /// The record's header inside the reservation. What changes from argument to argument is kept there and nowhere
@@ -208,6 +218,7 @@ pub fn build<const SIZE: usize, const LIMIT: u64>(
             spec: hit.spec,
             generation: spec.generation,
             rate: hit.rate,
+            flags: if hit.precious { RECORD_PRECIOUS } else { 0 },
             ..header(RECORD_HIT)
         });
     }
@@ -235,6 +246,9 @@ fn emit<const SIZE: usize, const LIMIT: u64>(
     hit: &mut Hit,
     report_faults: bool,
 ) -> Outcome {
+    if RING_HEADER + SIZE as u64 > hit.room {
+        return LOST;
+    }
     let Some(mut entry) = RECORDS.reserve_bytes(SIZE, 0) else { return LOST };
     let record = entry.as_mut_ptr();
     let head = Head(record.cast());
@@ -254,9 +268,12 @@ fn emit<const SIZE: usize, const LIMIT: u64>(
     hit.faults = done.faults.count_ones();
     hit.truncated = done.truncated.count_ones();
     hit.len = done.len;
-    entry.submit(submit_flags(control));
+    entry.submit(submit_flags(control, hit.unread));
     SUBMITTED
 }
+
+/// Bytes of the ring's own before each record.
+pub const RING_HEADER: u64 = 8;
 
 /// Bytes that are read past a string's limit, so that one that just fits is told from one that is cut.
 const PAST: u64 = 8;
@@ -334,6 +351,8 @@ pub fn emit_hit(
     const SMALL: usize = RECORD_CLASSES[0] as usize;
     const MEDIUM: usize = RECORD_CLASSES[1] as usize;
     const LARGE: usize = RECORD_CLASSES[2] as usize;
+    hit.unread = unread();
+    hit.room = room(control, hit.unread, hit.precious);
     let outcome = emit::<SMALL, { STRING_LIMITS[0] as u64 }>(regs, spec, control, hit, report_faults);
     if outcome != TOO_SMALL {
         return outcome;
@@ -351,7 +370,7 @@ pub fn emit_process(control: *const Control, kind: u16) {
     match RECORDS.reserve::<RecordHeader>(0) {
         Some(mut entry) => {
             entry.write(header(kind));
-            entry.submit(submit_flags(control));
+            entry.submit(submit_flags(control, unread()));
         }
         None => lose_process(),
     }

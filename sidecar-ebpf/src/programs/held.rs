@@ -1,17 +1,19 @@
-//! Starts that were sampled out: held until the test's end tells whether they matter, then sent or let go.
+//! Starts that were sampled out or found no room: held until the test's end tells whether they matter, then sent or let go.
 
 use aya_ebpf::{
     bindings::{BPF_ANY, BPF_RB_NO_WAKEUP},
     helpers::{bpf_get_current_pid_tgid, generated::bpf_probe_read_kernel},
 };
 use core::ffi::c_void;
-use sidecar_common::{Control, Counters, HELD_BYTES, HELD_STRING, HeldKey, HeldStart, RecordHeader, Spec};
+use sidecar_common::{
+    Control, Counters, HELD_BYTES, HELD_STRING, HeldKey, HeldStart, RECORD_PRECIOUS, RecordHeader, Spec,
+};
 
 use super::{
     add,
-    emit::{Hit, build},
+    emit::{Hit, RING_HEADER, build},
     memory::Probed,
-    wake::submit_flags,
+    wake::{room, submit_flags, unread},
 };
 use crate::maps::{BLANK, COUNTERS, HELD, RECORDS};
 
@@ -45,20 +47,20 @@ pub fn hold(regs: Probed, spec: &Spec, hit: &mut Hit, key: u64, counters: *mut C
     }
 }
 
-/// The end of the test with this key was kept under `rate`, or not at all: sends the start that is held, if one is,
-/// or lets it go.
+/// The end of the test with this key was kept under `rate`, or not at all (0): sends the start that is held, if one is,
+/// or lets it go. It is as precious as the end.
 #[inline(never)]
-pub fn settle(key: u64, kept: bool, rate: u64, control: *const Control) {
+pub fn settle(key: u64, rate: u64, precious: bool, control: *const Control) {
     let place = of(key);
     let Some(held) = HELD.get_ptr_mut(place) else { return };
-    if kept {
+    if rate != 0 {
         // SAFETY: see `hold`.
         let (owner, spec) =
             unsafe { ((&raw const (*held).key).read_volatile(), (&raw const (*held).spec).read_volatile()) };
         if owner == key
             && let Some(counters) = COUNTERS.get_ptr_mut(spec)
         {
-            let sent = send(held, rate, control);
+            let sent = send(held, rate, precious, control);
             // SAFETY: the pointer leads into an array map's value.
             add(
                 unsafe {
@@ -73,7 +75,11 @@ pub fn settle(key: u64, kept: bool, rate: u64, control: *const Control) {
 
 /// Sends a held record. Whether the ring had room for it.
 #[inline(always)]
-fn send(held: *const HeldStart, rate: u64, control: *const Control) -> bool {
+fn send(held: *const HeldStart, rate: u64, precious: bool, control: *const Control) -> bool {
+    let unread = unread();
+    if RING_HEADER + HELD_BYTES as u64 > room(control, unread, precious) {
+        return false;
+    }
     let Some(mut entry) = RECORDS.reserve_bytes(HELD_BYTES, 0) else { return false };
     let record = entry.as_mut_ptr();
     // SAFETY: both are HELD_BYTES long; the helper checks the source.
@@ -85,7 +91,11 @@ fn send(held: *const HeldStart, rate: u64, control: *const Control) -> bool {
         return false;
     }
     // SAFETY: the reservation begins with the header, 8-aligned.
-    unsafe { (&raw mut (*record.cast::<RecordHeader>()).rate).write(rate) };
-    entry.submit(submit_flags(control));
+    unsafe {
+        let header = record.cast::<RecordHeader>();
+        (&raw mut (*header).rate).write(rate);
+        (&raw mut (*header).flags).write(if precious { RECORD_PRECIOUS } else { 0 });
+    }
+    entry.submit(submit_flags(control, unread));
     true
 }

@@ -17,7 +17,7 @@ use sidecar_ebpf::{
 
 use super::{
     add, anomaly, control,
-    emit::{FAULTED, Hit, SUBMITTED, emit_hit},
+    emit::{FAULTED, Hit, LOST, SUBMITTED, emit_hit},
     held, in_tree,
     key::{self, argument, read_text},
     memory::{Probed, fault_in},
@@ -61,30 +61,39 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
     let regs = Probed::new(ctx.as_ptr());
     let (status, slow) = outcome::<SLEEPABLE>(index, regs, spec, counters);
     report_anomalies::<SLEEPABLE>(regs, spec, status, slow);
-    let decision = decide::<SLEEPABLE>(regs, spec, control, status);
+    let decision = decide::<SLEEPABLE>(regs, spec, control, status, slow);
     // SAFETY: see above.
     let drop_payloads = unsafe { (*control).drop_payloads } != 0;
-    let rate = decision.rate;
-    let mut hit = Hit { spec: index, status, rate, drop_payloads, faults: 0, truncated: 0, len: 0 };
-    if decision.held && spec.event == EVENT_TEST_END {
-        held::settle(decision.key, rate != 0, rate, control);
+    let Decision { rate, precious, key, held } = decision;
+    let mut hit = Hit {
+        spec: index,
+        status,
+        rate,
+        precious,
+        drop_payloads,
+        faults: 0,
+        truncated: 0,
+        len: 0,
+        unread: 0,
+        room: 0,
+    };
+    if held && spec.event == EVENT_TEST_END {
+        held::settle(key, rate, precious, control);
     }
-    if rate == 0 {
-        // SAFETY: see above.
-        add(unsafe { &raw mut (*counters).sampled_out }, 1);
-        if decision.held && spec.event == EVENT_TEST_START {
-            let faulted = held::hold(regs, spec, &mut hit, decision.key, counters);
-            if SLEEPABLE && faulted != 0 {
-                fault_in_strings(regs, spec, faulted as u16);
-                held::hold(regs, spec, &mut hit, decision.key, counters);
-            }
+    let mut outcome = LOST;
+    if rate != 0 {
+        outcome = emit_hit(regs, spec, control, &mut hit, SLEEPABLE);
+        if SLEEPABLE && outcome >= FAULTED {
+            fault_in_strings(regs, spec, outcome as u16);
+            outcome = emit_hit(regs, spec, control, &mut hit, false);
         }
-        return 0;
     }
-    let mut outcome = emit_hit(regs, spec, control, &mut hit, SLEEPABLE);
-    if SLEEPABLE && outcome >= FAULTED {
-        fault_in_strings(regs, spec, outcome as u16);
-        outcome = emit_hit(regs, spec, control, &mut hit, false);
+    if outcome != SUBMITTED && held && spec.event == EVENT_TEST_START {
+        let faulted = held::hold(regs, spec, &mut hit, key, counters);
+        if SLEEPABLE && faulted != 0 {
+            fault_in_strings(regs, spec, faulted as u16);
+            held::hold(regs, spec, &mut hit, key, counters);
+        }
     }
     // SAFETY: see above.
     unsafe {
@@ -97,6 +106,8 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
             if hit.truncated != 0 {
                 add(&raw mut (*counters).truncated, u64::from(hit.truncated));
             }
+        } else if rate == 0 {
+            add(&raw mut (*counters).sampled_out, 1);
         } else {
             add(&raw mut (*counters).lost, 1);
         }
@@ -158,6 +169,8 @@ fn report_anomalies<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, status: u8
 struct Decision {
     /// The threshold under which it is kept; 0: it is sampled out.
     rate: u64,
+    /// What is kept by its rate only gives way to it: what is never sampled out, and anomalies.
+    precious: bool,
     /// The test's key, where one was needed.
     key: u64,
     /// Starts are held, and this is a test's start or end with a key.
@@ -182,7 +195,13 @@ fn read_status<const SLEEPABLE: bool>(regs: Probed, spec: &Spec) -> u8 {
 
 /// Decides by the rate in force and the test's key. What did not simply pass is never sampled out.
 #[inline(always)]
-fn decide<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, control: *const Control, status: u8) -> Decision {
+fn decide<const SLEEPABLE: bool>(
+    regs: Probed,
+    spec: &Spec,
+    control: *const Control,
+    status: u8,
+    slow: bool,
+) -> Decision {
     let is_end = spec.event == EVENT_TEST_END;
     let always = is_end && status != Status::Passed as u8;
     // SAFETY: control points into an array map's value; the agent writes whole words.
@@ -204,7 +223,8 @@ fn decide<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, control: *const Cont
     } else {
         threshold
     };
-    Decision { rate, key, held: holds && key != 0 }
+    let precious = always || spec.event == EVENT_ANOMALY || (slow && is_end);
+    Decision { rate, precious, key, held: holds && key != 0 }
 }
 
 /// Makes the faulted strings' pages present.
