@@ -18,7 +18,7 @@ pub use control::{
     Control, READER_AWAKE, READER_IDLE, READER_LINGERING, SCOPE_NODE, SCOPE_TREE, SignalState,
 };
 pub use counters::{Counters, HISTOGRAM_BUCKETS, Histogram, bucket_bound_ns, bucket_of};
-pub use held::{HELD_BYTES, HELD_STRING, HeldKey, HeldStart, MAX_HELD};
+pub use held::{HELD_BUSY, HELD_BYTES, HELD_FREE, HELD_STRING, HELD_WAYS, HeldSet, HeldStart, MAX_HELD};
 pub use record::{
     RECORD_CLASSES, RECORD_EXEC, RECORD_EXIT, RECORD_HIT, RECORD_PRECIOUS, RecordHeader, STRING_LIMITS,
     VALUE_LEN, padded,

@@ -12,8 +12,8 @@ pub const RECORD_EXEC: u16 = 2;
 /// A process ended. No arguments.
 pub const RECORD_EXIT: u16 = 3;
 
-/// In [`RecordHeader::flags`]: a test's end that did not simply pass, that test's start, a slow test's end, or an
-/// anomaly. What is kept by its rate only gives way to it.
+/// In [`RecordHeader::flags`]: a test's end that did not simply pass, that test's start if it was held, or an anomaly
+/// that a program reports. What is kept by its rate only gives way to it.
 pub const RECORD_PRECIOUS: u16 = 1;
 
 /// Bytes of an argument's fixed part.

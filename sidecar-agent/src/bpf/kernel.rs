@@ -11,7 +11,7 @@ use aya::{
     EbpfLoader,
     maps::{Array, Map, MapData, RingBuf},
 };
-use sidecar_common::{Control, Counters, Histogram, SCOPE_NODE, SCOPE_TREE, Spec, StatusTable};
+use sidecar_common::{Control, Counters, HELD_WAYS, Histogram, SCOPE_NODE, SCOPE_TREE, Spec, StatusTable};
 
 use super::{
     BpfError, Features, Footprint, Link, LoadOptions, Object, ProgramStats, RingReader, Scope, Site, Tree,
@@ -106,7 +106,8 @@ impl Kernel {
             .map_max_entries("COUNTERS", options.max_specs)
             .map_max_entries("HISTOGRAMS", options.max_histograms)
             .map_max_entries("SLOW_LIMITS", options.max_specs)
-            .map_max_entries("HELD", options.max_held)
+            .map_max_entries("HELD", options.held_sets() * HELD_WAYS as u32)
+            .map_max_entries("HELD_SETS", options.held_sets())
             .map_max_entries("TREE", options.max_processes)
             .load(object.bytes())
             .map_err(|error| load_error(&error))?;
@@ -136,6 +137,7 @@ impl Kernel {
             scope: SCOPE_NODE,
             watermark: options.ring_bytes / 4,
             sampled_room: options.sampled_room(),
+            held_sets: options.held_sets(),
             exec_records: options.exec_records.into(),
             exit_records: options.exit_records.into(),
             ..Control::default()

@@ -22,7 +22,7 @@ pub struct LoadOptions {
     pub max_histograms: u32,
     /// Number of processes that a tree holds.
     pub max_processes: u32,
-    /// Number of starts that are held until their test's end.
+    /// Number of starts that are held until their test's end: a multiple of [`sidecar_common::HELD_WAYS`].
     pub max_held: u32,
     /// Which processes are watched.
     pub scope: Scope,
@@ -44,11 +44,16 @@ const LEAST_RESERVE: u32 = 64 << 10;
 
 impl LoadOptions {
     /// Ring bytes up to which records find room that are kept by their rate only: seven eighths, of a small ring at least
-    /// three quarters. The rest is for failures with their starts, and for anomalies.
+    /// three quarters. The rest is for failures with their starts, and for anomalies that programs report.
     #[must_use]
     pub fn sampled_room(&self) -> u32 {
         let ring = self.ring_bytes;
         ring - (ring / 8).max(LEAST_RESERVE).min(ring / 4)
+    }
+
+    /// Sets of slots for held starts; one at least.
+    pub(super) fn held_sets(&self) -> u32 {
+        (self.max_held / sidecar_common::HELD_WAYS as u32).max(1)
     }
 }
 

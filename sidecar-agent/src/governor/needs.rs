@@ -5,7 +5,7 @@ use std::{fmt, mem::size_of};
 
 use serde::Serialize;
 use sidecar_common::{
-    BoostState, Counters, HeldKey, HeldStart, Histogram, MAX_HELD, MAX_SIGNALS, SignalState, Spec,
+    BoostState, Counters, HELD_WAYS, HeldSet, HeldStart, Histogram, MAX_HELD, MAX_SIGNALS, SignalState, Spec,
     StatusTable,
 };
 
@@ -62,7 +62,7 @@ pub fn needs(config: &Config) -> Needs {
     let specs = config.discovery.max_specs;
     let size = |bytes: usize| bytes as u64;
     let maps = specs * size(size_of::<Spec>() + size_of::<Counters>() + size_of::<u64>())
-        + u64::from(MAX_HELD) * (size(size_of::<HeldKey>() + size_of::<HeldStart>()) + MAP_ELEMENT)
+        + u64::from(MAX_HELD) * size(size_of::<HeldStart>() + size_of::<HeldSet>() / HELD_WAYS)
         + u64::from(capacity.histograms) * size(size_of::<Histogram>())
         + STATUS_TABLES * size(size_of::<StatusTable>())
         + size(MAX_SIGNALS * (size_of::<SignalState>() + size_of::<BoostState>()))

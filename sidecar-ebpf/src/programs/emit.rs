@@ -14,7 +14,7 @@ use sidecar_ebpf::eval::{Missing, value};
 use super::{
     header, lose_process,
     memory::Probed,
-    wake::{room, submit_flags, unread},
+    wake::{submit_flags, unread},
 };
 use crate::maps::RECORDS;
 
@@ -23,7 +23,7 @@ use crate::maps::RECORDS;
 pub type Outcome = u64;
 /// Submitted.
 pub const SUBMITTED: Outcome = 0;
-/// The ring has no room, or none for a record that is kept by its rate only.
+/// The ring has no room.
 pub const LOST: Outcome = 1;
 /// It does not fit this class: try the next.
 pub const TOO_SMALL: Outcome = 2;
@@ -51,8 +51,6 @@ pub struct Hit {
     pub len: u32,
     /// Bytes that were in the ring before it.
     pub unread: u64,
-    /// Bytes that it may take.
-    pub room: u64,
 }
 
 /// The record's header inside the reservation. What changes from argument to argument is kept there and nowhere
@@ -246,9 +244,6 @@ fn emit<const SIZE: usize, const LIMIT: u64>(
     hit: &mut Hit,
     report_faults: bool,
 ) -> Outcome {
-    if RING_HEADER + SIZE as u64 > hit.room {
-        return LOST;
-    }
     let Some(mut entry) = RECORDS.reserve_bytes(SIZE, 0) else { return LOST };
     let record = entry.as_mut_ptr();
     let head = Head(record.cast());
@@ -271,9 +266,6 @@ fn emit<const SIZE: usize, const LIMIT: u64>(
     entry.submit(submit_flags(control, hit.unread));
     SUBMITTED
 }
-
-/// Bytes of the ring's own before each record.
-pub const RING_HEADER: u64 = 8;
 
 /// Bytes that are read past a string's limit, so that one that just fits is told from one that is cut.
 const PAST: u64 = 8;
@@ -351,8 +343,6 @@ pub fn emit_hit(
     const SMALL: usize = RECORD_CLASSES[0] as usize;
     const MEDIUM: usize = RECORD_CLASSES[1] as usize;
     const LARGE: usize = RECORD_CLASSES[2] as usize;
-    hit.unread = unread();
-    hit.room = room(control, hit.unread, hit.precious);
     let outcome = emit::<SMALL, { STRING_LIMITS[0] as u64 }>(regs, spec, control, hit, report_faults);
     if outcome != TOO_SMALL {
         return outcome;

@@ -17,10 +17,12 @@ use sidecar_ebpf::{
 
 use super::{
     add, anomaly, control,
-    emit::{FAULTED, Hit, LOST, SUBMITTED, emit_hit},
-    held, in_tree,
+    emit::{FAULTED, Hit, SUBMITTED, emit_hit},
+    held::{self, NOT_HELD},
+    in_tree,
     key::{self, argument, read_text},
     memory::{Probed, fault_in},
+    wake::{has_room, unread},
 };
 use crate::maps::{COUNTERS, HISTOGRAMS, SLOW_LIMITS, SPECS, STATUS_TABLES};
 
@@ -61,39 +63,31 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
     let regs = Probed::new(ctx.as_ptr());
     let (status, slow) = outcome::<SLEEPABLE>(index, regs, spec, counters);
     report_anomalies::<SLEEPABLE>(regs, spec, status, slow);
-    let decision = decide::<SLEEPABLE>(regs, spec, control, status, slow);
+    let decision = decide::<SLEEPABLE>(regs, spec, control, status);
     // SAFETY: see above.
     let drop_payloads = unsafe { (*control).drop_payloads } != 0;
     let Decision { rate, precious, key, held } = decision;
-    let mut hit = Hit {
-        spec: index,
-        status,
-        rate,
-        precious,
-        drop_payloads,
-        faults: 0,
-        truncated: 0,
-        len: 0,
-        unread: 0,
-        room: 0,
-    };
+    let unread = if rate == 0 { 0 } else { unread() };
+    let mut hit =
+        Hit { spec: index, status, rate, precious, drop_payloads, faults: 0, truncated: 0, len: 0, unread };
     if held && spec.event == EVENT_TEST_END {
         held::settle(key, rate, precious, control);
     }
-    let mut outcome = LOST;
-    if rate != 0 {
-        outcome = emit_hit(regs, spec, control, &mut hit, SLEEPABLE);
-        if SLEEPABLE && outcome >= FAULTED {
-            fault_in_strings(regs, spec, outcome as u16);
-            outcome = emit_hit(regs, spec, control, &mut hit, false);
+    if rate == 0 || (!precious && !has_room(control, unread)) {
+        // SAFETY: see above.
+        add(
+            unsafe { if rate == 0 { &raw mut (*counters).sampled_out } else { &raw mut (*counters).lost } },
+            1,
+        );
+        if held && spec.event == EVENT_TEST_START {
+            hold::<SLEEPABLE>(regs, spec, &mut hit, key, control, counters);
         }
+        return 0;
     }
-    if outcome != SUBMITTED && held && spec.event == EVENT_TEST_START {
-        let faulted = held::hold(regs, spec, &mut hit, key, counters);
-        if SLEEPABLE && faulted != 0 {
-            fault_in_strings(regs, spec, faulted as u16);
-            held::hold(regs, spec, &mut hit, key, counters);
-        }
+    let mut outcome = emit_hit(regs, spec, control, &mut hit, SLEEPABLE);
+    if SLEEPABLE && outcome >= FAULTED {
+        fault_in_strings(regs, spec, outcome as u16);
+        outcome = emit_hit(regs, spec, control, &mut hit, false);
     }
     // SAFETY: see above.
     unsafe {
@@ -106,13 +100,32 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
             if hit.truncated != 0 {
                 add(&raw mut (*counters).truncated, u64::from(hit.truncated));
             }
-        } else if rate == 0 {
-            add(&raw mut (*counters).sampled_out, 1);
         } else {
             add(&raw mut (*counters).lost, 1);
         }
     }
     0
+}
+
+/// Holds a start until its test's end.
+#[inline(always)]
+fn hold<const SLEEPABLE: bool>(
+    regs: Probed,
+    spec: &Spec,
+    hit: &mut Hit,
+    key: u64,
+    control: *const Control,
+    counters: *mut Counters,
+) {
+    let mut faulted = held::hold(regs, spec, hit, key, control);
+    if SLEEPABLE && faulted != 0 && faulted != NOT_HELD {
+        fault_in_strings(regs, spec, faulted as u16);
+        faulted = held::hold(regs, spec, hit, key, control);
+    }
+    if faulted != NOT_HELD {
+        // SAFETY: the pointer leads into an array map's value.
+        add(unsafe { &raw mut (*counters).held }, 1);
+    }
 }
 
 /// Counts the outcome and the duration, exactly, and gives the status number and whether the test was slow.
@@ -169,7 +182,7 @@ fn report_anomalies<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, status: u8
 struct Decision {
     /// The threshold under which it is kept; 0: it is sampled out.
     rate: u64,
-    /// What is kept by its rate only gives way to it: what is never sampled out, and anomalies.
+    /// What is kept by its rate only gives way to it: what is never sampled out, and reported anomalies.
     precious: bool,
     /// The test's key, where one was needed.
     key: u64,
@@ -195,13 +208,7 @@ fn read_status<const SLEEPABLE: bool>(regs: Probed, spec: &Spec) -> u8 {
 
 /// Decides by the rate in force and the test's key. What did not simply pass is never sampled out.
 #[inline(always)]
-fn decide<const SLEEPABLE: bool>(
-    regs: Probed,
-    spec: &Spec,
-    control: *const Control,
-    status: u8,
-    slow: bool,
-) -> Decision {
+fn decide<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, control: *const Control, status: u8) -> Decision {
     let is_end = spec.event == EVENT_TEST_END;
     let always = is_end && status != Status::Passed as u8;
     // SAFETY: control points into an array map's value; the agent writes whole words.
@@ -223,7 +230,7 @@ fn decide<const SLEEPABLE: bool>(
     } else {
         threshold
     };
-    let precious = always || spec.event == EVENT_ANOMALY || (slow && is_end);
+    let precious = always || spec.event == EVENT_ANOMALY;
     Decision { rate, precious, key, held: holds && key != 0 }
 }
 

@@ -12,16 +12,13 @@ pub fn unread() -> u64 {
     RECORDS.query(u64::from(BPF_RB_AVAIL_DATA))
 }
 
-/// Bytes that a record may take: all there are, or, if it is kept by its rate only, what is left of the share that
-/// such records have. The look and the reservation are not one step, so that as many records as there are processors
-/// may go beyond.
+/// Whether there is room for a record that is kept by its rate only, where `unread` bytes are in the ring: as long as
+/// they are within the share that such records have. The look and the reservation are not one step, so that as many
+/// records as there are processors, and each whole, may go beyond.
 #[inline(always)]
-pub fn room(control: *const Control, unread: u64, precious: bool) -> u64 {
-    if precious {
-        return u64::MAX;
-    }
+pub fn has_room(control: *const Control, unread: u64) -> bool {
     // SAFETY: control points into an array map's value; the agent writes whole words.
-    u64::from(unsafe { (*control).sampled_room }).saturating_sub(unread)
+    unread <= u64::from(unsafe { (*control).sampled_room })
 }
 
 /// The flags to submit a record with, where `unread` bytes were in the ring before it. Of all processors that find the

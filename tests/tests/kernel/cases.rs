@@ -72,7 +72,7 @@ pub(crate) fn all() -> Vec<Case> {
         shared("a_held_start_without_room_is_counted", held::no_room),
         shared("failures_find_room_where_passing_tests_do_not", room::failures),
         shared("a_share_of_the_ring_is_not_for_what_is_kept_by_its_rate", room::share),
-        shared("anomalies_and_slow_tests_find_room_too", room::anomalies),
+        shared("anomalies_find_room_where_passing_tests_do_not", room::anomalies),
         shared("failures_use_the_whole_ring_and_what_is_beyond_is_lost", room::beyond),
         shared("failures_boost_their_signal_at_once", adaptive::failures),
         shared("slow_tests_boost_their_signal", adaptive::slow_tests),
