@@ -81,8 +81,6 @@ pub struct Decision {
     pub rate_factor: f64,
     /// Whether records carry messages and data.
     pub payloads: bool,
-    /// Whether anything but failures is kept at all.
-    pub keep_passed: bool,
     /// Whether probes are attached.
     pub attached: bool,
     /// What to give up at once. Set in one decision only, not until the next.

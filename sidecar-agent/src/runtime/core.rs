@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    heap,
     rates::Rates,
     reload::{InForce, Origin},
     seen::Seen,
@@ -156,11 +157,7 @@ impl Core {
 
     /// Does what the governor decided.
     pub(super) fn obey(&self, decision: &Decision) {
-        if decision.shed == Shed::Queue
-            && let Some(steering) = self.steering()
-        {
-            steering.shed_queue();
-        }
+        self.shed(decision.shed);
         if !decision.changed {
             return;
         }
@@ -173,6 +170,22 @@ impl Core {
         }
         self.detached.store(!decision.attached, Ordering::Release);
         self.switch();
+    }
+
+    /// Gives memory up, and back to the system.
+    fn shed(&self, shed: Shed) {
+        let queue = match shed {
+            Shed::Nothing => return,
+            Shed::Caches => false,
+            Shed::Queue => true,
+        };
+        if let Some(steering) = self.steering() {
+            steering.shed_caches();
+            if queue {
+                steering.shed_queue();
+            }
+        }
+        heap::trim();
     }
 
     /// The thread that looks after everything.

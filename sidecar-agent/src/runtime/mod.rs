@@ -9,6 +9,7 @@ mod control;
 mod core;
 mod facade;
 mod fan_out;
+mod heap;
 mod keeper;
 mod node;
 mod observing;
