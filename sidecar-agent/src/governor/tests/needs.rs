@@ -73,6 +73,7 @@ fn event(data: Value) -> Event {
         sample_rate: 1.0,
         data: serde_json::Map::from_iter([("data".to_owned(), data)]),
         key: None,
+        precious: false,
         kind: EventKind::Generic,
     }
 }
