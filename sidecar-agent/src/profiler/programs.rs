@@ -43,6 +43,8 @@ pub(super) struct Meter {
     /// In the order in which the source names them.
     programs: Vec<&'static str>,
     measured: HashMap<&'static str, Measured>,
+    /// What a run costs may have changed: what windows told so far stands only until the next has been closed.
+    stale: bool,
     failure: Option<String>,
 }
 
@@ -52,12 +54,22 @@ impl Default for Meter {
             phase: Phase::Closed { next_ns: 0 },
             programs: Vec::new(),
             measured: HashMap::new(),
+            stale: false,
             failure: None,
         }
     }
 }
 
 impl Meter {
+    /// What the programs do has changed, and so has what a run costs: a new window is due, which tells of nothing else.
+    pub(super) fn renew(&mut self, source: &mut dyn Source) {
+        if matches!(self.phase, Phase::Open { .. }) {
+            source.close();
+        }
+        self.stale = true;
+        self.phase = Phase::Closed { next_ns: 0 };
+    }
+
     /// Opens or closes what is due, and says when the next is.
     pub(super) fn tick(&mut self, source: &mut dyn Source, now_ns: u64) -> u64 {
         match &self.phase {
@@ -102,6 +114,9 @@ impl Meter {
         span_ns: u64,
     ) {
         self.failure = None;
+        if std::mem::take(&mut self.stale) {
+            self.measured.clear();
+        }
         self.programs = now.iter().map(|(name, _)| *name).collect();
         for ((name, now), (_, before)) in now.iter().zip(before) {
             let measured = self.measured.entry(name).or_default();

@@ -119,7 +119,7 @@ impl Core {
         self.switch();
     }
 
-    /// Tells the kernel the rates of all signals.
+    /// Tells the kernel the rates of all signals, and the profiler that what a hit costs is another.
     pub(super) fn write_rates(&self) {
         let Some(steering) = self.steering() else { return };
         let states = self.rates().states();
@@ -128,6 +128,7 @@ impl Core {
                 tracing::error!("the rate of {name} can't be set: {error}");
             }
         }
+        self.profiler().rates_changed();
     }
 
     /// The configuration's switch.

@@ -164,7 +164,8 @@ path{{fill:none}}.grid{{stroke:#8c959f;stroke-opacity:.3}}.limit{{stroke:#d9534f
         )?;
         panel.draw(&mut out, top, seconds, x)?;
     }
-    let mut at = (first / 10.0).ceil() * 10.0;
+    // Never -0.
+    let mut at = (first / 10.0).ceil() * 10.0 + 0.0;
     while at <= last {
         let place = x(at);
         writeln!(out, r#"<path class="grid" d="M{place:.1} {bottom}v5"/>"#)?;
