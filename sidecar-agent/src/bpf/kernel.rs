@@ -170,6 +170,8 @@ impl Kernel {
             tracepoints.push(programs.tracepoint("process_exec", c"sched_process_exec", &mut footprint)?);
         }
 
+        let sampling = Sampling::new(&programs, &mut take)?;
+        footprint.set_idle(sampling.report_anomaly.as_fd()).map_err(no_descriptor)?;
         Ok(Self {
             probe: ProbePoint { program: Arc::new(probe), features },
             _tracepoints: tracepoints,
@@ -177,7 +179,7 @@ impl Kernel {
             counters: Array::try_from(take("COUNTERS")?).map_err(map_error("COUNTERS"))?,
             histograms: Array::try_from(take("HISTOGRAMS")?).map_err(map_error("HISTOGRAMS"))?,
             status_tables: Array::try_from(take("STATUS_TABLES")?).map_err(map_error("STATUS_TABLES"))?,
-            sampling: Sampling::new(&programs, &mut take)?,
+            sampling,
             process_lost: Array::try_from(take("PROCESS_LOST")?).map_err(map_error("PROCESS_LOST"))?,
             control,
             tree,

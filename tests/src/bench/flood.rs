@@ -19,6 +19,8 @@ pub const FAILS: u64 = 1_000;
 const PASSING: u64 = 1_000;
 /// Between two looks at the agent.
 pub const EVERY: Duration = Duration::from_millis(250);
+/// Looks for which the agent is asked once: what it tells changes once a second.
+const TELLS: usize = 4;
 /// `passed` and `failed`, as the markers of sidecar say it.
 const STATUS: [u64; 2] = [1, 2];
 
@@ -80,17 +82,17 @@ fn failing_id(test: u64) -> String {
 }
 
 /// The agent at one time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Look {
     /// Seconds since the flood began; negative before.
     pub seconds: f64,
-    /// Processor time since the look before, of one core: the agent's own, and that of its BPF programs as it tells.
+    /// Processor time of one core: the agent's own since the look before, and that of its BPF programs as it tells.
     pub cpu_percent: f64,
     /// Resident memory.
     pub rss_mb: f64,
     /// The step of the ladder.
     pub step: f64,
-    /// Hits a second since the look before.
+    /// Hits a second.
     pub hits: f64,
 }
 
@@ -98,7 +100,9 @@ pub struct Look {
 pub struct Course<'a> {
     agent: &'a Agent,
     start: Instant,
-    before: (Instant, usage::Usage, f64),
+    before: (Instant, usage::Usage),
+    /// What its metrics said last: when, hits, and what follows for a look. They change once a second.
+    told: (Instant, f64, Look),
     /// All looks so far.
     pub looks: Vec<Look>,
 }
@@ -110,8 +114,9 @@ impl<'a> Course<'a> {
     /// When the agent does not answer.
     pub fn new(agent: &'a Agent, after: Duration) -> Result<Self> {
         let now = Instant::now();
-        let before = (now, usage::of_process(agent.pid())?, agent.metrics()?.sum("sidecar_hits_total"));
-        Ok(Self { agent, start: now + after, before, looks: Vec::new() })
+        let told = (now, agent.metrics()?.sum("sidecar_hits_total"), Look::default());
+        let before = (now, usage::of_process(agent.pid())?);
+        Ok(Self { agent, start: now + after, before, told, looks: Vec::new() })
     }
 
     /// Waits for the time of the next look, and looks.
@@ -120,25 +125,35 @@ impl<'a> Course<'a> {
     /// When the agent does not answer.
     pub fn look(&mut self) -> Result<Look> {
         std::thread::sleep((self.before.0 + EVERY).saturating_duration_since(Instant::now()));
-        let metrics = self.agent.metrics()?;
-        let (now, usage, hits) =
-            (Instant::now(), usage::of_process(self.agent.pid())?, metrics.sum("sidecar_hits_total"));
+        if self.looks.len().is_multiple_of(TELLS) {
+            self.ask()?;
+        }
+        let (now, usage) = (Instant::now(), usage::of_process(self.agent.pid())?);
         let span = (now - self.before.0).as_secs_f64();
         let own = usage.cpu.saturating_sub(self.before.1.cpu).as_secs_f64() / span * 100.0;
         let seconds = match now.checked_duration_since(self.start) {
             Some(since) => since.as_secs_f64(),
             None => -(self.start - now).as_secs_f64(),
         };
-        let look = Look {
-            seconds,
-            cpu_percent: own + metrics.sum("sidecar_bpf_cpu_usage_ratio") * 100.0,
-            rss_mb: usage.rss_mb,
-            step: metrics.sum("sidecar_governor_step"),
-            hits: (hits - self.before.2) / span,
-        };
-        self.before = (now, usage, hits);
+        let told = self.told.2;
+        let look = Look { seconds, cpu_percent: own + told.cpu_percent, rss_mb: usage.rss_mb, ..told };
+        self.before = (now, usage);
         self.looks.push(look);
         Ok(look)
+    }
+
+    /// Asks for its metrics: each time costs the agent about a millisecond.
+    fn ask(&mut self) -> Result<()> {
+        let metrics = self.agent.metrics()?;
+        let (now, hits) = (Instant::now(), metrics.sum("sidecar_hits_total"));
+        let told = Look {
+            cpu_percent: metrics.sum("sidecar_bpf_cpu_usage_ratio") * 100.0,
+            step: metrics.sum("sidecar_governor_step"),
+            hits: (hits - self.told.1) / (now - self.told.0).as_secs_f64(),
+            ..Look::default()
+        };
+        self.told = (now, hits, told);
+        Ok(())
     }
 
     /// When the mean cost of a second first was within `percent`, seconds after the flood's begin.
