@@ -23,7 +23,7 @@ use serde::Serialize;
 pub use crate::event::{MOST_EVENT_BYTES, event_bytes};
 pub use cause::{Cause, Resource, Transition};
 pub use ladder::Level;
-pub use needs::{LEAST_QUEUE_BYTES, Needs, TooSmall, needs};
+pub use needs::{LEAST_QUEUE_BYTES, Needs, TooSmall, needs, stream_bytes};
 pub use state::{Governor, MOST_TRANSITIONS, View};
 
 /// What the agent may cost.

@@ -10,6 +10,9 @@ use crate::bpf::ProgramStats;
 /// How long statistics are on, and how often: 2 % of the time.
 const WINDOW: u64 = SECOND / 10;
 const EVERY: u64 = 5 * SECOND;
+/// How often, and for how many windows, after what a run costs has changed: one window may have seen something else.
+const SOON: u64 = SECOND;
+const SOON_WINDOWS: u32 = 5;
 /// What a run is taken for while none was measured, in nanoseconds: above what any was seen to take.
 const ASSUMED_NS: f64 = 2_000.0;
 
@@ -45,6 +48,8 @@ pub(super) struct Meter {
     measured: HashMap<&'static str, Measured>,
     /// What a run costs may have changed: what windows told so far stands only until the next has been closed.
     stale: bool,
+    /// Windows that come sooner.
+    soon: u32,
     failure: Option<String>,
 }
 
@@ -55,6 +60,7 @@ impl Default for Meter {
             programs: Vec::new(),
             measured: HashMap::new(),
             stale: false,
+            soon: 0,
             failure: None,
         }
     }
@@ -67,6 +73,7 @@ impl Meter {
             source.close();
         }
         self.stale = true;
+        self.soon = SOON_WINDOWS;
         self.phase = Phase::Closed { next_ns: 0 };
     }
 
@@ -94,7 +101,9 @@ impl Meter {
                     (Ok(_), None) => {}
                     (Err(error), _) => self.fail(&error),
                 }
-                self.phase = Phase::Closed { next_ns: now_ns + EVERY - WINDOW };
+                let every = if self.soon > 0 { SOON } else { EVERY };
+                self.soon = self.soon.saturating_sub(1);
+                self.phase = Phase::Closed { next_ns: now_ns + every - WINDOW };
             }
         }
         match &self.phase {

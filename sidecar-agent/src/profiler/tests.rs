@@ -118,6 +118,7 @@ fn what_a_run_costs_is_measured_anew_when_the_rates_change() {
         table.run(20_000);
         profiler.tick(now_ns + SECOND / 10, 0, Some(6_020_000));
         profiler.tick(now_ns + SECOND, 0, Some(6_200_000));
+        assert!(table.open.load(Ordering::Relaxed), "the next window comes sooner than usual");
         let snapshot = profiler.tick(now_ns + 2 * SECOND, 0, Some(6_400_000)).snapshot.unwrap();
         let found = snapshot.cpu.programs.unwrap();
         // 200,000 hits a second of 100 ns: 2 % of a core, and nothing of the 10 % of before.
