@@ -2,7 +2,10 @@
 //! are on for a short window at a time, and hits, which are counted exactly, tell how often what was measured there
 //! happened in between.
 
-use std::{collections::HashMap, io};
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+};
 
 use super::{ProgramCost, SECOND, Source};
 use crate::bpf::ProgramStats;
@@ -25,17 +28,25 @@ enum Phase {
     Open { since_ns: u64, before: Vec<(&'static str, ProgramStats)> },
 }
 
-/// What windows told of one program. Older windows weigh half as much as the one after.
-#[derive(Clone, Copy, Debug, Default)]
+/// What windows told of one program. Of time, older windows weigh half as much as the one after.
+#[derive(Clone, Debug, Default)]
 struct Measured {
     run_time_ns: f64,
-    runs: f64,
     window_ns: f64,
+    /// Nanoseconds a run in each of the last windows that had one.
+    means: VecDeque<f64>,
 }
 
+/// Windows of which the middle one tells what a run costs. In one of them a thread may have been kept from its processor
+/// within a run, and a millisecond of that is as much as a thousand runs.
+const MEANS: usize = 3;
+
 impl Measured {
+    /// The middle one of the last windows; of two, the lower.
     fn mean_ns(&self) -> Option<f64> {
-        (self.runs > 0.0).then(|| self.run_time_ns / self.runs)
+        let mut means: Vec<f64> = self.means.iter().copied().collect();
+        means.sort_by(f64::total_cmp);
+        means.get(means.len().saturating_sub(1) / 2).copied()
     }
 }
 
@@ -132,9 +143,14 @@ impl Meter {
             let runs = now.runs.saturating_sub(before.runs) as f64;
             // A window without runs tells how rare they are, but not what one costs.
             measured.window_ns = measured.window_ns / 2.0 + span_ns as f64;
-            measured.runs = measured.runs / 2.0 + runs;
-            measured.run_time_ns =
-                measured.run_time_ns / 2.0 + now.run_time_ns.saturating_sub(before.run_time_ns) as f64;
+            let run_time_ns = now.run_time_ns.saturating_sub(before.run_time_ns) as f64;
+            measured.run_time_ns = measured.run_time_ns / 2.0 + run_time_ns;
+            if runs > 0.0 {
+                if measured.means.len() >= MEANS {
+                    measured.means.pop_front();
+                }
+                measured.means.push_back(run_time_ns / runs);
+            }
         }
     }
 
@@ -157,7 +173,7 @@ impl Meter {
             return vec![ProgramCost { name: "probe_hit", cpu_percent, mean_ns: None }];
         }
         let cost = |(index, name): (usize, &&'static str)| {
-            let measured = self.measured.get(*name).copied().unwrap_or_default();
+            let measured = self.measured.get(*name).cloned().unwrap_or_default();
             let mean_ns = measured.mean_ns();
             let by_hits = hits.filter(|_| index == 0).map(|hits| hits as f64 * mean_ns.unwrap_or(ASSUMED_NS));
             let by_time = || measured.run_time_ns / measured.window_ns.max(1.0) * span_ns;

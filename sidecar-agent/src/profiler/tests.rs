@@ -126,6 +126,26 @@ fn what_a_run_costs_is_measured_anew_when_the_rates_change() {
     }
 }
 
+/// A thread that lost its processor within a run, in one window of three.
+#[test]
+fn one_odd_window_changes_nothing() {
+    let table = Table::default();
+    let mut profiler = Profiler::new(SETTINGS, Some(Box::new(table.clone())));
+    let mut found = Vec::new();
+    for window in 0..6_u64 {
+        // Saved is at most all of it, so that the odd ones are those that cost five times the others.
+        table.saved.store(if window % 3 == 1 { 0 } else { 400 }, Ordering::Relaxed);
+        let at = 50 * SECOND + window * 5 * SECOND;
+        profiler.tick(at, 0, Some(window * 1_000_000));
+        table.run(20_000);
+        profiler.tick(at + SECOND / 10, 0, Some(window * 1_000_000));
+        let snapshot = profiler.tick(at + 3 * SECOND, 0, Some(window * 1_000_000 + 600_000)).snapshot;
+        found.extend(snapshot.and_then(|snapshot| snapshot.cpu.programs));
+    }
+    let settled = &found[2..];
+    assert!(settled.iter().all(|percent| (percent - 2.0).abs() < 0.3), "{found:?}");
+}
+
 #[test]
 fn a_deep_profile_has_each_program_and_each_thread() {
     let table = Table::default();
