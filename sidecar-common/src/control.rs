@@ -12,7 +12,7 @@ pub const READER_LINGERING: u64 = 1;
 /// The reader sleeps until something comes: wake it for the next record.
 pub const READER_IDLE: u64 = 2;
 
-/// Switches for all programs. Only the agent writes them. 40 bytes.
+/// Switches for all programs. Only the agent writes them. 48 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Control {
@@ -36,6 +36,11 @@ pub struct Control {
     pub hold_starts: u32,
     /// 1: records go without the arguments in [`crate::Spec::payload_args`].
     pub drop_payloads: u32,
+    /// Ring bytes up to which records find room that are kept by their rate only; the rest is for the precious ones
+    /// ([`crate::RECORD_PRECIOUS`]).
+    pub sampled_room: u32,
+    /// Sets of slots for held starts ([`crate::HeldSet`]).
+    pub held_sets: u32,
 }
 
 /// Sampling of one signal, as the agent wants it. The kernel programs only read it. 64 bytes.
@@ -62,7 +67,7 @@ pub struct SignalState {
     pub reserved: u64,
 }
 
-const _: () = assert!(size_of::<Control>() == 40);
+const _: () = assert!(size_of::<Control>() == 48);
 const _: () = assert!(size_of::<SignalState>() == 64);
 
 #[cfg(feature = "user")]

@@ -27,11 +27,12 @@ pub struct Counters {
     pub bytes: u64,
     /// Outcomes by [`Status`] number; only of specs with a status argument.
     pub statuses: [u64; Status::COUNT],
-    /// Starts that were sampled out and whose record was sent after all, because their test's end was kept.
+    /// Starts that were sampled out or found no room, and whose record was sent after all, because their test's end
+    /// was kept.
     pub recalled: u64,
     /// Starts that were to be sent after all and found no room in the ring.
     pub recall_lost: u64,
-    /// Starts that were sampled out and held until their test's end.
+    /// Starts that were sampled out or found no room, and were held until their test's end.
     pub held: u64,
     /// Zero.
     pub reserved: u64,

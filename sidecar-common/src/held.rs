@@ -1,39 +1,46 @@
-//! Starts of tests that were sampled out, held until the test's end tells whether they matter.
+//! Starts of tests that were sampled out or found no room in the ring, held until the test's end tells whether they
+//! matter.
+//!
+//! A start has its place in one of a few slots, which its test decides: so it costs no list, no lock and no allocation,
+//! and a slot belongs to one processor at a time.
 
 /// Bytes for a held start's record.
 pub const HELD_BYTES: usize = 1024;
 /// Longest string in a held start; a longer one is cut.
 pub const HELD_STRING: u32 = 256;
-/// Starts that are held by default; the least recently used give way.
+/// Starts that are held by default. Where all slots of a test are taken, the oldest start in them gives way.
 pub const MAX_HELD: u32 = 2048;
+/// Slots in which a test's start can be.
+pub const HELD_WAYS: usize = 8;
 
-/// Which test: its sampling key, within the process that fires its markers, so that no process can call up
-/// another's.
+/// In [`HeldSet::owners`]: nobody's.
+pub const HELD_FREE: u64 = 0;
+/// In [`HeldSet::owners`]: a processor is writing or reading the slot.
+pub const HELD_BUSY: u64 = 1;
+
+/// Whose the slots of one set are. 128 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HeldKey {
-    /// The key by which the test is sampled.
-    pub key: u64,
-    /// Process id (thread group).
-    pub tgid: u32,
-    /// Zero.
-    pub reserved: u32,
+pub struct HeldSet {
+    /// For each slot a tag of its test, [`HELD_FREE`] or [`HELD_BUSY`].
+    pub owners: [u64; HELD_WAYS],
+    /// CLOCK_MONOTONIC of each slot's start, in nanoseconds.
+    pub since_ns: [u64; HELD_WAYS],
 }
 
 /// A start's record. 1,040 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldStart {
-    /// The record, which begins with its header.
+    /// The record, which begins with its header; what lies behind its length is noise.
     pub record: [u8; HELD_BYTES],
-    /// The test's key, written when the record is complete: an element that another test has taken over meanwhile
-    /// shows another.
+    /// The key by which the test is sampled.
     pub key: u64,
+    /// Process id (thread group): no process can call up another's start.
+    pub tgid: u32,
     /// Index of the start's spec.
     pub spec: u32,
-    /// Zero.
-    pub reserved: u32,
 }
 
-const _: () = assert!(size_of::<HeldKey>() == 16);
+const _: () = assert!(size_of::<HeldSet>() == 128);
 const _: () = assert!(size_of::<HeldStart>() == 1040);

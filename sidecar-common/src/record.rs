@@ -12,6 +12,10 @@ pub const RECORD_EXEC: u16 = 2;
 /// A process ended. No arguments.
 pub const RECORD_EXIT: u16 = 3;
 
+/// In [`RecordHeader::flags`]: a test's end that did not simply pass, that test's start if it was held, or an anomaly
+/// that a program reports. What is kept by its rate only gives way to it.
+pub const RECORD_PRECIOUS: u16 = 1;
+
 /// Bytes of an argument's fixed part.
 pub const VALUE_LEN: u32 = 8;
 
@@ -56,8 +60,10 @@ pub struct RecordHeader {
     pub unread: u16,
     /// Bit i: argument i is a payload that was left out to stay inside the agent's budget.
     pub dropped: u16,
+    /// [`RECORD_PRECIOUS`] or 0.
+    pub flags: u16,
     /// Zero.
-    pub reserved: [u16; 3],
+    pub reserved: [u16; 2],
     /// Name of the thread, padded with NUL.
     pub comm: [u8; 16],
 }

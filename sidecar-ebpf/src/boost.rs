@@ -95,7 +95,8 @@ pub unsafe fn clear<A: Atomics>(state: *mut BoostState) {
     }
 }
 
-/// The threshold in force. `now_ns` is asked only while a boost may be on; a boost that has ended is cleared.
+/// The threshold in force. `now_ns` is asked only while a boost that would raise it may be on, because a clock costs more
+/// than all the rest of a hit that is only counted; a boost that is found to have ended is cleared.
 ///
 /// # Safety
 /// As [`anomaly`].
@@ -109,7 +110,7 @@ pub unsafe fn in_force<A: Atomics>(
     // SAFETY: as in `anomaly`.
     unsafe {
         let until = A::load(&raw const (*state).until_ns);
-        if until | signal.forced_until_ns == 0 {
+        if until | signal.forced_until_ns == 0 || signal.boosted.max(signal.forced) <= threshold {
             return threshold;
         }
         let now = now_ns();
@@ -193,6 +194,23 @@ mod tests {
         assert_eq!(threshold(&signal, &mut state, 165 * SECOND - 1), RATE_ONE / 2);
         assert_eq!(threshold(&signal, &mut state, 165 * SECOND), RATE_ONE / 10);
         assert_eq!(state.until_ns, 0, "the next hit does not ask the clock");
+    }
+
+    #[test]
+    fn the_clock_is_asked_only_where_a_boost_would_raise_the_rate() {
+        for threshold in [0, RATE_ONE] {
+            let signal = SignalState {
+                threshold,
+                boosted: threshold,
+                forced: threshold,
+                forced_until_ns: u64::MAX,
+                ..signal()
+            };
+            let mut state = BoostState { until_ns: u64::MAX, ..BoostState::default() };
+            // SAFETY: as above.
+            let found = unsafe { in_force::<Host>(&signal, &mut state, || panic!("the clock")) };
+            assert_eq!(found, threshold);
+        }
     }
 
     #[test]

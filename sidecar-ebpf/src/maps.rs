@@ -2,10 +2,10 @@
 
 use aya_ebpf::{
     macros::map,
-    maps::{Array, HashMap, LruHashMap, RingBuf},
+    maps::{Array, HashMap, RingBuf},
 };
 use sidecar_common::{
-    BoostState, Control, Counters, HeldKey, HeldStart, Histogram, MAX_SIGNALS, SignalState, Spec, StatusTable,
+    BoostState, Control, Counters, HeldSet, HeldStart, Histogram, MAX_SIGNALS, SignalState, Spec, StatusTable,
 };
 
 /// Kept records on their way to the agent.
@@ -44,13 +44,13 @@ pub static SIGNAL_NAMES: HashMap<u64, u32> = HashMap::with_max_entries(MAX_SIGNA
 #[map]
 pub static SLOW_LIMITS: Array<u64> = Array::with_max_entries(64, 0);
 
-/// Starts of tests that were sampled out, until the test's end.
+/// Starts of tests that were sampled out or found no room, until the test's end: `HELD_WAYS` for each of `HELD_SETS`.
 #[map]
-pub static HELD: LruHashMap<HeldKey, HeldStart> = LruHashMap::with_max_entries(64, 0);
+pub static HELD: Array<HeldStart> = Array::with_max_entries(64, 0);
 
-/// A held start that is all zero: a new element of `HELD` begins as this, because the stack has no room for one.
+/// Whose the slots of `HELD` are.
 #[map]
-pub static BLANK: Array<HeldStart> = Array::with_max_entries(1, 0);
+pub static HELD_SETS: Array<HeldSet> = Array::with_max_entries(8, 0);
 
 /// Switches for all programs.
 #[map]

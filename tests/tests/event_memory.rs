@@ -62,6 +62,7 @@ fn event() -> Event {
         sample_rate: 1.0,
         data: serde_json::Map::new(),
         key: None,
+        precious: false,
         kind: EventKind::Generic,
     }
 }

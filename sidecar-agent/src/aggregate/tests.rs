@@ -24,6 +24,7 @@ pub(super) fn event(kind: EventKind, test: &str, attempt: Option<u32>) -> Event 
         sample_rate: 1.0,
         data: serde_json::Map::new(),
         key: None,
+        precious: false,
         kind,
     }
 }

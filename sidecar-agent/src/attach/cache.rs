@@ -33,6 +33,11 @@ impl Cache {
         }
     }
 
+    /// Forgets every outcome, and gives their memory back.
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(self.most);
+    }
+
     /// Forgets those outcomes that `keep` is false for.
     pub(super) fn retain(&mut self, keep: impl Fn(&Outcome) -> bool) {
         self.outcomes.retain(|_, outcome| keep(outcome));
@@ -58,5 +63,8 @@ mod tests {
         assert!(cache.get(&id(2)).is_some() && cache.get(&id(3)).is_some());
         cache.retain(|_| false);
         assert_eq!((cache.outcomes.len(), cache.order.len()), (0, 0));
+        cache.put(id(4), Outcome::NothingWanted);
+        cache.clear();
+        assert_eq!((cache.outcomes.capacity(), cache.order.capacity(), cache.most), (0, 0, 2));
     }
 }

@@ -336,6 +336,11 @@ impl<A: Attacher> Manager<A> {
         self.without.retain(|outcome| !matches!(outcome, Outcome::Refused { reason: Reason::Full, .. }));
     }
 
+    /// Forgets, for its memory, which images have nothing that is wanted: they are read anew when they are met.
+    pub fn shed_cache(&mut self) {
+        self.without.clear();
+    }
+
     /// What other threads ask without waiting for this.
     #[must_use]
     pub fn registry(&self) -> Registry {

@@ -5,12 +5,10 @@ use std::{
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
 };
 
-use super::{ProgramStats, sys};
+use super::{ProgramStats, StatsWindow, sys};
 
 /// `BPF_MAP_TYPE_RINGBUF`.
 const RING: u32 = 27;
-/// `BPF_MAP_TYPE_LRU_HASH`.
-const LRU_HASH: u32 = 9;
 /// Bytes of an element of a kernel's hash map besides key and value, with its bucket.
 const HASH_ELEMENT: u64 = 48 + 16;
 
@@ -20,7 +18,15 @@ const HASH_ELEMENT: u64 = 48 + 16;
 pub struct Footprint {
     programs: Vec<(&'static str, OwnedFd)>,
     maps: Vec<(String, OwnedFd)>,
+    /// A program that does next to nothing when it is run with [`NOTHING`].
+    idle: Option<OwnedFd>,
 }
+
+/// A signal that there is not.
+const NOTHING: [u64; 2] = [u64::MAX, 0];
+/// Runs of the idle program that are timed, and how often: the quickest time is the one that nothing interrupted.
+const RUNS: u32 = 16;
+const TIMES: u32 = 8;
 
 /// Memory of the maps, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +48,33 @@ impl Footprint {
     pub(super) fn add_map(&mut self, name: &str, map: BorrowedFd<'_>) -> io::Result<()> {
         self.maps.push((name.to_owned(), map.try_clone_to_owned()?));
         Ok(())
+    }
+
+    /// The program that reports anomalies, by which it is told what measuring itself takes.
+    pub(super) fn set_idle(&mut self, program: BorrowedFd<'_>) -> io::Result<()> {
+        self.idle = Some(program.try_clone_to_owned()?);
+        Ok(())
+    }
+
+    /// Nanoseconds that the kernel's statistics show for a run of next to nothing: the part of their own clock readings
+    /// that is in every run's time.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn empty_run_ns(&self) -> io::Result<u64> {
+        let Some(idle) = &self.idle else { return Ok(0) };
+        let _window = StatsWindow::open()?;
+        let mut least = u64::MAX;
+        for _ in 0..TIMES {
+            let (time_before, runs_before) = sys::run_stats(idle.as_fd())?;
+            for _ in 0..RUNS {
+                sys::test_run(idle.as_fd(), &NOTHING)?;
+            }
+            let (time, runs) = sys::run_stats(idle.as_fd())?;
+            let mean = time.saturating_sub(time_before).checked_div(runs.saturating_sub(runs_before));
+            least = least.min(mean.unwrap_or(u64::MAX));
+        }
+        Ok(if least == u64::MAX { 0 } else { least })
     }
 
     /// Run time of each program, as measured while a [`super::StatsWindow`] was open.
@@ -92,7 +125,7 @@ fn reckoned(info: &sys::MapInfo) -> u64 {
     let key = u64::from(info.key_size).next_multiple_of(8);
     match info.kind {
         RING => entries,
-        sys::MAP_HASH | LRU_HASH => entries * (key + value + HASH_ELEMENT),
+        sys::MAP_HASH => entries * (key + value + HASH_ELEMENT),
         _ => entries * value,
     }
 }
@@ -107,9 +140,7 @@ mod tests {
             sys::MapInfo { kind: 2, key_size: 4, value_size: 12, max_entries: 10, ..Default::default() };
         assert_eq!(reckoned(&info), 160);
         assert_eq!(reckoned(&sys::MapInfo { kind: RING, max_entries: 4096, ..Default::default() }), 4096);
-        for kind in [sys::MAP_HASH, LRU_HASH] {
-            assert_eq!(reckoned(&sys::MapInfo { kind, ..info }), 10 * (8 + 16 + 64));
-        }
+        assert_eq!(reckoned(&sys::MapInfo { kind: sys::MAP_HASH, ..info }), 10 * (8 + 16 + 64));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use aya::{
     EbpfLoader,
     maps::{Array, Map, MapData, RingBuf},
 };
-use sidecar_common::{Control, Counters, Histogram, SCOPE_NODE, SCOPE_TREE, Spec, StatusTable};
+use sidecar_common::{Control, Counters, HELD_WAYS, Histogram, SCOPE_NODE, SCOPE_TREE, Spec, StatusTable};
 
 use super::{
     BpfError, Features, Footprint, Link, LoadOptions, Object, ProgramStats, RingReader, Scope, Site, Tree,
@@ -106,7 +106,8 @@ impl Kernel {
             .map_max_entries("COUNTERS", options.max_specs)
             .map_max_entries("HISTOGRAMS", options.max_histograms)
             .map_max_entries("SLOW_LIMITS", options.max_specs)
-            .map_max_entries("HELD", options.max_held)
+            .map_max_entries("HELD", options.held_sets() * HELD_WAYS as u32)
+            .map_max_entries("HELD_SETS", options.held_sets())
             .map_max_entries("TREE", options.max_processes)
             .load(object.bytes())
             .map_err(|error| load_error(&error))?;
@@ -135,6 +136,8 @@ impl Kernel {
             enabled: 1,
             scope: SCOPE_NODE,
             watermark: options.ring_bytes / 4,
+            sampled_room: options.sampled_room(),
+            held_sets: options.held_sets(),
             exec_records: options.exec_records.into(),
             exit_records: options.exit_records.into(),
             ..Control::default()
@@ -167,6 +170,8 @@ impl Kernel {
             tracepoints.push(programs.tracepoint("process_exec", c"sched_process_exec", &mut footprint)?);
         }
 
+        let sampling = Sampling::new(&programs, &mut take)?;
+        footprint.set_idle(sampling.report_anomaly.as_fd()).map_err(no_descriptor)?;
         Ok(Self {
             probe: ProbePoint { program: Arc::new(probe), features },
             _tracepoints: tracepoints,
@@ -174,7 +179,7 @@ impl Kernel {
             counters: Array::try_from(take("COUNTERS")?).map_err(map_error("COUNTERS"))?,
             histograms: Array::try_from(take("HISTOGRAMS")?).map_err(map_error("HISTOGRAMS"))?,
             status_tables: Array::try_from(take("STATUS_TABLES")?).map_err(map_error("STATUS_TABLES"))?,
-            sampling: Sampling::new(&programs, &mut take)?,
+            sampling,
             process_lost: Array::try_from(take("PROCESS_LOST")?).map_err(map_error("PROCESS_LOST"))?,
             control,
             tree,

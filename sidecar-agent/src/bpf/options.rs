@@ -22,7 +22,7 @@ pub struct LoadOptions {
     pub max_histograms: u32,
     /// Number of processes that a tree holds.
     pub max_processes: u32,
-    /// Number of starts that are held until their test's end.
+    /// Number of starts that are held until their test's end: a multiple of [`sidecar_common::HELD_WAYS`].
     pub max_held: u32,
     /// Which processes are watched.
     pub scope: Scope,
@@ -36,6 +36,25 @@ pub struct LoadOptions {
     pub no_uprobe_multi: bool,
     /// Leave sleepable programs unused, as on a kernel that lacks them.
     pub no_sleepable: bool,
+}
+
+/// What the ring keeps free at least for records that are precious, where that is no more than a quarter of it: three of
+/// the largest.
+const LEAST_RESERVE: u32 = 64 << 10;
+
+impl LoadOptions {
+    /// Ring bytes up to which records find room that are kept by their rate only: seven eighths, of a small ring at least
+    /// three quarters. The rest is for failures with their starts, and for anomalies that programs report.
+    #[must_use]
+    pub fn sampled_room(&self) -> u32 {
+        let ring = self.ring_bytes;
+        ring - (ring / 8).max(LEAST_RESERVE).min(ring / 4)
+    }
+
+    /// Sets of slots for held starts; one at least.
+    pub(super) fn held_sets(&self) -> u32 {
+        (self.max_held / sidecar_common::HELD_WAYS as u32).max(1)
+    }
 }
 
 impl Default for LoadOptions {
@@ -53,5 +72,20 @@ impl Default for LoadOptions {
             no_uprobe_multi: false,
             no_sleepable: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_eighth_of_the_ring_is_for_what_is_precious_and_more_of_a_small_one() {
+        let room = |ring_bytes| LoadOptions { ring_bytes, ..LoadOptions::default() }.sampled_room();
+        assert_eq!(room(2 << 20), (2 << 20) - (256 << 10));
+        assert_eq!(room(1 << 31), (1 << 31) - (1 << 28));
+        assert_eq!(room(512 << 10), (512 - 64) << 10);
+        assert_eq!(room(64 << 10), 48 << 10);
+        assert_eq!(room(4096), 3072);
     }
 }

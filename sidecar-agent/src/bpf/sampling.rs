@@ -13,7 +13,7 @@ pub(super) struct Sampling {
     boosts: Array<MapData, BoostState>,
     names: HashMap<MapData, u64, u32>,
     slow_limits: Array<MapData, u64>,
-    report_anomaly: OwnedFd,
+    pub(super) report_anomaly: OwnedFd,
 }
 
 impl Sampling {
@@ -103,8 +103,8 @@ impl Kernel {
         self.sampling.slow_limits.get(&spec, 0).unwrap_or_default()
     }
 
-    /// Whether starts that are sampled out are held until their test's end is known. It costs each sampled-out start
-    /// about 1 us, and each end about 0.1 us.
+    /// Whether starts that are sampled out are held until their test's end is known. It costs each such start some
+    /// 0.25 us, and each end a few nanoseconds.
     ///
     /// # Errors
     /// When the map can't be written.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
-use sidecar_common::Status;
+use sidecar_common::{RECORD_PRECIOUS, Status};
 
 use super::decode::{Record, Value};
 use super::payload;
@@ -281,6 +281,7 @@ impl Parts {
             sample_rate: rate_of(header.rate),
             data,
             key: self.key,
+            precious: header.flags & RECORD_PRECIOUS != 0,
             kind: reading.mapping.event,
         }
     }

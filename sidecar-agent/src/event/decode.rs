@@ -155,9 +155,10 @@ fn header(bytes: &[u8]) -> Option<RecordHeader> {
         truncated: u16::from_ne_bytes(take(at)?),
         unread: u16::from_ne_bytes(take(at)?),
         dropped: u16::from_ne_bytes(take(at)?),
+        flags: u16::from_ne_bytes(take(at)?),
         reserved: {
-            take::<6>(at)?;
-            [0; 3]
+            take::<4>(at)?;
+            [0; 2]
         },
         comm: take(at)?,
     })

@@ -80,6 +80,7 @@ pub(crate) fn encode(mut header: RecordHeader, args: &[Arg]) -> Vec<u8> {
     for bits in [header.strings, header.faults, header.truncated, header.unread, header.dropped] {
         out.extend(bits.to_ne_bytes());
     }
+    out.extend(header.flags.to_ne_bytes());
     out.extend(header.reserved.map(u16::to_ne_bytes).concat());
     out.extend(header.comm);
     out.extend(body);

@@ -84,6 +84,10 @@ pub struct Event {
     /// The marker's own hash of run and test, if it passed one. Not part of the report.
     #[serde(skip)]
     pub key: Option<u64>,
+    /// What is kept by its rate only makes room for it: a test's end that did not simply pass, its start if it was held, or
+    /// an anomaly that a program reports. Not part of the report.
+    #[serde(skip)]
+    pub precious: bool,
     /// What a hit of this marker is. Not part of the report.
     #[serde(skip)]
     pub kind: crate::mapping::EventKind,

@@ -23,7 +23,7 @@ use serde::Serialize;
 pub use crate::event::{MOST_EVENT_BYTES, event_bytes};
 pub use cause::{Cause, Resource, Transition};
 pub use ladder::Level;
-pub use needs::{LEAST_QUEUE_BYTES, Needs, TooSmall, needs};
+pub use needs::{LEAST_QUEUE_BYTES, Needs, TooSmall, needs, stream_bytes};
 pub use state::{Governor, MOST_TRANSITIONS, View};
 
 /// What the agent may cost.
@@ -81,8 +81,6 @@ pub struct Decision {
     pub rate_factor: f64,
     /// Whether records carry messages and data.
     pub payloads: bool,
-    /// Whether anything but failures is kept at all.
-    pub keep_passed: bool,
     /// Whether probes are attached.
     pub attached: bool,
     /// What to give up at once. Set in one decision only, not until the next.

@@ -5,7 +5,7 @@ use std::{fmt, mem::size_of};
 
 use serde::Serialize;
 use sidecar_common::{
-    BoostState, Counters, HeldKey, HeldStart, Histogram, MAX_HELD, MAX_SIGNALS, SignalState, Spec,
+    BoostState, Counters, HELD_WAYS, HeldSet, HeldStart, Histogram, MAX_HELD, MAX_SIGNALS, SignalState, Spec,
     StatusTable,
 };
 
@@ -13,7 +13,7 @@ use super::{Budget, MOST_EVENT_BYTES};
 use crate::{
     aggregate::{MOST_FAILED, MOST_OPEN},
     attach::Capacity,
-    config::Config,
+    config::{Action, Config},
     sampling::BY_TYPE_BYTES,
 };
 
@@ -36,6 +36,9 @@ const TREE: u64 = 65_536;
 const STATUS_TABLES: u64 = 256;
 /// The share of what is left that queues may fill: the rest is for the allocator and for what is in flight.
 const QUEUE_SHARE: (u64, u64) = (3, 4);
+/// Bytes of events that wait for all readers of the stream together, and the least for each.
+const STREAMS: u64 = 4 << 20;
+const STREAM: u64 = 64 << 10;
 /// Least room that a queue is of use with: a few of the largest events.
 pub const LEAST_QUEUE_BYTES: u64 = 4 * MOST_EVENT_BYTES;
 
@@ -52,8 +55,18 @@ pub struct Needs {
     pub caches: u64,
     /// Names that a summary holds, and estimates by type.
     pub summary: u64,
+    /// What waits for the readers of the stream of events.
+    pub streams: u64,
+    /// What waits for handlers, and in their spools.
+    pub handlers: u64,
     /// Queues: the one before the consumer, and one a sink.
     pub queues: u64,
+}
+
+/// Bytes of events that wait for so many readers of the stream together.
+#[must_use]
+pub fn stream_bytes(readers: u64) -> u64 {
+    readers.saturating_mul(STREAM).max(STREAMS)
 }
 
 /// What the agent needs under a config.
@@ -63,7 +76,7 @@ pub fn needs(config: &Config) -> Needs {
     let specs = config.discovery.max_specs;
     let size = |bytes: usize| bytes as u64;
     let maps = specs * size(size_of::<Spec>() + size_of::<Counters>() + size_of::<u64>())
-        + u64::from(MAX_HELD) * (size(size_of::<HeldKey>() + size_of::<HeldStart>()) + MAP_ELEMENT)
+        + u64::from(MAX_HELD) * size(size_of::<HeldStart>() + size_of::<HeldSet>() / HELD_WAYS)
         + u64::from(capacity.histograms) * size(size_of::<Histogram>())
         + STATUS_TABLES * size(size_of::<StatusTable>())
         + size(MAX_SIGNALS * (size_of::<SignalState>() + size_of::<BoostState>()))
@@ -74,7 +87,17 @@ pub fn needs(config: &Config) -> Needs {
         maps,
         caches: size(capacity.images) * IMAGE + size(capacity.remembered) * REMEMBERED + specs * SPEC,
         summary: size(MOST_OPEN) * NAME + size(MOST_FAILED) * 64 + BY_TYPE_BYTES,
+        streams: stream_bytes(config.http.max_streams),
+        handlers: config.handlers.iter().map(|handler| handler.queue_bytes + spool(&handler.action)).sum(),
         queues: 1 + size(config.sinks.len()),
+    }
+}
+
+/// Bytes that wait for a handler's server.
+fn spool(action: &Action) -> u64 {
+    match action {
+        Action::Http(http) => http.spool_bytes,
+        Action::Command(_) | Action::Jsonl(_) => 0,
     }
 }
 
@@ -96,7 +119,7 @@ impl Needs {
     /// Everything but what waits in queues.
     #[must_use]
     pub const fn fixed(&self) -> u64 {
-        self.program + self.ring + self.maps + self.caches + self.summary
+        self.program + self.ring + self.maps + self.caches + self.summary + self.streams + self.handlers
     }
 
     /// The least budget with which the agent works: bytes.
@@ -143,6 +166,8 @@ impl fmt::Display for Needs {
             ("for maps", self.maps),
             ("for what is known of files", self.caches),
             ("for the summary", self.summary),
+            ("for streams", self.streams),
+            ("for handlers", self.handlers),
             ("for queues", self.least() - self.fixed()),
         ];
         for (i, (what, bytes)) in parts.into_iter().enumerate() {

@@ -123,7 +123,6 @@ impl Governor {
             level: self.level,
             rate_factor: self.level.rate_factor(),
             payloads: self.level.payloads(),
-            keep_passed: self.level < Level::CountOnly,
             attached: self.level.attached(),
             shed: Shed::Nothing,
             cause: self.cause,

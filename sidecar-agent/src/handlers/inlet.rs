@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tokio::sync::watch;
 
 use super::message::Message;
-use super::reason::Reason;
 use super::tally::Tally;
 use crate::sinks::Queue;
 
@@ -58,7 +57,8 @@ pub(super) struct Intake {
 
 impl Intake {
     pub(super) fn new(options: QueueOptions) -> Self {
-        let queue = Arc::new(Queue::new(options.size, options.drop_on_full));
+        let queue = Queue::new(options.size, options.drop_on_full);
+        let queue = Arc::new(queue.preferring(|held: &Held| held.event().precious));
         Self { queue, bytes: Arc::default(), options }
     }
 
@@ -76,11 +76,7 @@ impl Intake {
             return tally.refused();
         }
         self.queue.push(held);
-        let mut oldest = Vec::new();
-        while self.bytes() > self.options.bytes && self.queue.try_pop_many(&mut oldest, 1) > 0 {
-            oldest.clear();
-            tally.dropped(Reason::QueueFullOldest, 1);
-        }
+        while self.bytes() > self.options.bytes && self.queue.shed_one() {}
     }
 }
 

@@ -131,7 +131,7 @@ impl Tally {
         // What is taken from the queue from here on is in flight, so the sum is right at any time.
         let queued = intake.queue.stats();
         let mut counts = inner.counts;
-        counts[Reason::QueueFullOldest as usize] += queued.dropped_oldest;
+        counts[Reason::QueueFullOldest as usize] += queued.dropped_oldest + queued.dropped_memory;
         counts[Reason::QueueFullNewest as usize] += queued.dropped_newest + inner.refused;
         counts[Reason::Shutdown as usize] += queued.dropped_shutdown;
         HandlerStats {

@@ -134,7 +134,8 @@ impl Observer {
         let shared = Arc::new(shared);
         let capacity = usize::try_from(config.resources.max_queue_size).unwrap_or(10_000);
         let most_bytes = usize::try_from(options.queue_bytes).unwrap_or(usize::MAX);
-        let queue = Queue::bounded(capacity, most_bytes, weigh, config.resources.drop_on_full);
+        let queue = Queue::bounded(capacity, most_bytes, weigh, config.resources.drop_on_full)
+            .preferring(|event| event.precious);
         let queue = Arc::new(queue);
 
         let source = Arc::clone(&queue);

@@ -173,6 +173,11 @@ impl Steering {
         self.queue.set_limits(max_items, bytes, drop_oldest);
     }
 
+    /// Gives up what is known of files without probes: they are read again when they are met.
+    pub fn shed_caches(&self) {
+        self.shared.manager().shed_cache();
+    }
+
     /// Drops the older half of what waits, counted as dropped for memory.
     pub fn shed_queue(&self) {
         self.queue.shed_half();

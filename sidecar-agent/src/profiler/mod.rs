@@ -182,6 +182,13 @@ impl Profiler {
         self.source = source;
     }
 
+    /// The rates have changed, and with them what a hit costs: it is measured anew at the next tick.
+    pub fn rates_changed(&mut self) {
+        if let Some(source) = &mut self.source {
+            self.meter.renew(source.as_mut());
+        }
+    }
+
     /// Process ids of the helpers, as this process sees them: children that have not been waited for.
     pub fn set_helpers(&mut self, pids: Vec<u32>) {
         self.helpers = pids;

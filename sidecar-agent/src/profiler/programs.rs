@@ -2,7 +2,10 @@
 //! are on for a short window at a time, and hits, which are counted exactly, tell how often what was measured there
 //! happened in between.
 
-use std::{collections::HashMap, io};
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+};
 
 use super::{ProgramCost, SECOND, Source};
 use crate::bpf::ProgramStats;
@@ -10,6 +13,9 @@ use crate::bpf::ProgramStats;
 /// How long statistics are on, and how often: 2 % of the time.
 const WINDOW: u64 = SECOND / 10;
 const EVERY: u64 = 5 * SECOND;
+/// How often, and for how many windows, after what a run costs has changed: one window may have seen something else.
+const SOON: u64 = SECOND;
+const SOON_WINDOWS: u32 = 5;
 /// What a run is taken for while none was measured, in nanoseconds: above what any was seen to take.
 const ASSUMED_NS: f64 = 2_000.0;
 
@@ -22,17 +28,25 @@ enum Phase {
     Open { since_ns: u64, before: Vec<(&'static str, ProgramStats)> },
 }
 
-/// What windows told of one program. Older windows weigh half as much as the one after.
-#[derive(Clone, Copy, Debug, Default)]
+/// What windows told of one program. Of time, older windows weigh half as much as the one after.
+#[derive(Clone, Debug, Default)]
 struct Measured {
     run_time_ns: f64,
-    runs: f64,
     window_ns: f64,
+    /// Nanoseconds a run in each of the last windows that had one.
+    means: VecDeque<f64>,
 }
 
+/// Windows of which the middle one tells what a run costs. In one of them a thread may have been kept from its processor
+/// within a run, and a millisecond of that is as much as a thousand runs.
+const MEANS: usize = 3;
+
 impl Measured {
+    /// The middle one of the last windows; of two, the lower.
     fn mean_ns(&self) -> Option<f64> {
-        (self.runs > 0.0).then(|| self.run_time_ns / self.runs)
+        let mut means: Vec<f64> = self.means.iter().copied().collect();
+        means.sort_by(f64::total_cmp);
+        means.get(means.len().saturating_sub(1) / 2).copied()
     }
 }
 
@@ -43,6 +57,10 @@ pub(super) struct Meter {
     /// In the order in which the source names them.
     programs: Vec<&'static str>,
     measured: HashMap<&'static str, Measured>,
+    /// What a run costs may have changed: what windows told so far stands only until the next has been closed.
+    stale: bool,
+    /// Windows that come sooner.
+    soon: u32,
     failure: Option<String>,
 }
 
@@ -52,12 +70,24 @@ impl Default for Meter {
             phase: Phase::Closed { next_ns: 0 },
             programs: Vec::new(),
             measured: HashMap::new(),
+            stale: false,
+            soon: 0,
             failure: None,
         }
     }
 }
 
 impl Meter {
+    /// What the programs do has changed, and so has what a run costs: a new window is due, which tells of nothing else.
+    pub(super) fn renew(&mut self, source: &mut dyn Source) {
+        if matches!(self.phase, Phase::Open { .. }) {
+            source.close();
+        }
+        self.stale = true;
+        self.soon = SOON_WINDOWS;
+        self.phase = Phase::Closed { next_ns: 0 };
+    }
+
     /// Opens or closes what is due, and says when the next is.
     pub(super) fn tick(&mut self, source: &mut dyn Source, now_ns: u64) -> u64 {
         match &self.phase {
@@ -82,7 +112,9 @@ impl Meter {
                     (Ok(_), None) => {}
                     (Err(error), _) => self.fail(&error),
                 }
-                self.phase = Phase::Closed { next_ns: now_ns + EVERY - WINDOW };
+                let every = if self.soon > 0 { SOON } else { EVERY };
+                self.soon = self.soon.saturating_sub(1);
+                self.phase = Phase::Closed { next_ns: now_ns + every - WINDOW };
             }
         }
         match &self.phase {
@@ -102,15 +134,23 @@ impl Meter {
         span_ns: u64,
     ) {
         self.failure = None;
+        if std::mem::take(&mut self.stale) {
+            self.measured.clear();
+        }
         self.programs = now.iter().map(|(name, _)| *name).collect();
         for ((name, now), (_, before)) in now.iter().zip(before) {
             let measured = self.measured.entry(name).or_default();
             let runs = now.runs.saturating_sub(before.runs) as f64;
             // A window without runs tells how rare they are, but not what one costs.
             measured.window_ns = measured.window_ns / 2.0 + span_ns as f64;
-            measured.runs = measured.runs / 2.0 + runs;
-            measured.run_time_ns =
-                measured.run_time_ns / 2.0 + now.run_time_ns.saturating_sub(before.run_time_ns) as f64;
+            let run_time_ns = now.run_time_ns.saturating_sub(before.run_time_ns) as f64;
+            measured.run_time_ns = measured.run_time_ns / 2.0 + run_time_ns;
+            if runs > 0.0 {
+                if measured.means.len() >= MEANS {
+                    measured.means.pop_front();
+                }
+                measured.means.push_back(run_time_ns / runs);
+            }
         }
     }
 
@@ -133,7 +173,7 @@ impl Meter {
             return vec![ProgramCost { name: "probe_hit", cpu_percent, mean_ns: None }];
         }
         let cost = |(index, name): (usize, &&'static str)| {
-            let measured = self.measured.get(*name).copied().unwrap_or_default();
+            let measured = self.measured.get(*name).cloned().unwrap_or_default();
             let mean_ns = measured.mean_ns();
             let by_hits = hits.filter(|_| index == 0).map(|hits| hits as f64 * mean_ns.unwrap_or(ASSUMED_NS));
             let by_time = || measured.run_time_ns / measured.window_ns.max(1.0) * span_ns;

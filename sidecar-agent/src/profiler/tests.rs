@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -16,10 +16,13 @@ use crate::bpf::{MapMemory, ProgramStats};
 
 const SETTINGS: Settings = Settings { interval_ns: SECOND, deep: false };
 
-/// A kernel side whose programs take 500 ns a run.
+/// A kernel side whose programs take 500 ns a run, or less.
 #[derive(Clone, Default)]
 struct Table {
-    runs: Arc<Mutex<u64>>,
+    /// Runs, and the time that they took less than 500 ns each.
+    runs: Arc<Mutex<(u64, u64)>>,
+    /// What a run takes less.
+    saved: Arc<AtomicU64>,
     open: Arc<AtomicBool>,
     refuses: bool,
 }
@@ -28,7 +31,8 @@ impl Table {
     /// Runs count while a window is open only.
     fn run(&self, runs: u64) {
         if self.open.load(Ordering::Relaxed) {
-            *self.runs.lock().unwrap() += runs;
+            let mut all = self.runs.lock().unwrap();
+            *all = (all.0 + runs, all.1 + runs * self.saved.load(Ordering::Relaxed));
         }
     }
 }
@@ -47,9 +51,12 @@ impl Source for Table {
     }
 
     fn programs(&self) -> io::Result<Vec<(&'static str, ProgramStats)>> {
-        let runs = *self.runs.lock().unwrap();
+        let (runs, saved) = *self.runs.lock().unwrap();
         let fork = ProgramStats { run_time_ns: runs, runs: runs / 1000 };
-        Ok(vec![("probe_hit", ProgramStats { run_time_ns: runs * 500, runs }), ("process_fork", fork)])
+        Ok(vec![
+            ("probe_hit", ProgramStats { run_time_ns: runs * 500 - saved, runs }),
+            ("process_fork", fork),
+        ])
     }
 
     fn maps(&self) -> io::Result<MapMemory> {
@@ -88,6 +95,55 @@ fn run_time_of_programs_is_the_measured_mean_times_all_hits() {
     assert_eq!(snapshot.memory.maps, Some(3_000_000));
     assert_eq!(snapshot.unmeasured, Vec::<String>::new());
     assert_eq!((snapshot.timestamp, snapshot.programs.len()), (7.0, 0));
+}
+
+/// A hit that costs a fifth from now on, with a window open at that time or not.
+#[test]
+fn what_a_run_costs_is_measured_anew_when_the_rates_change() {
+    for open in [false, true] {
+        let table = Table::default();
+        let mut profiler = Profiler::new(SETTINGS, Some(Box::new(table.clone())));
+        through(&mut profiler, &table, 30);
+        let mut now_ns = 80 * SECOND;
+        if open {
+            profiler.tick(now_ns, 0, Some(6_000_000));
+            table.run(20_000);
+        }
+        table.saved.store(400, Ordering::Relaxed);
+        profiler.rates_changed();
+        assert!(!table.open.load(Ordering::Relaxed), "what the open window saw is of both costs");
+        now_ns += SECOND / 100;
+        profiler.tick(now_ns, 0, Some(6_000_000));
+        assert!(table.open.load(Ordering::Relaxed), "a window is due at once");
+        table.run(20_000);
+        profiler.tick(now_ns + SECOND / 10, 0, Some(6_020_000));
+        profiler.tick(now_ns + SECOND, 0, Some(6_200_000));
+        assert!(table.open.load(Ordering::Relaxed), "the next window comes sooner than usual");
+        let snapshot = profiler.tick(now_ns + 2 * SECOND, 0, Some(6_400_000)).snapshot.unwrap();
+        let found = snapshot.cpu.programs.unwrap();
+        // 200,000 hits a second of 100 ns: 2 % of a core, and nothing of the 10 % of before.
+        assert!((found - 2.0).abs() < 0.1, "{found}");
+    }
+}
+
+/// A thread that lost its processor within a run, in one window of three.
+#[test]
+fn one_odd_window_changes_nothing() {
+    let table = Table::default();
+    let mut profiler = Profiler::new(SETTINGS, Some(Box::new(table.clone())));
+    let mut found = Vec::new();
+    for window in 0..6_u64 {
+        // Saved is at most all of it, so that the odd ones are those that cost five times the others.
+        table.saved.store(if window % 3 == 1 { 0 } else { 400 }, Ordering::Relaxed);
+        let at = 50 * SECOND + window * 5 * SECOND;
+        profiler.tick(at, 0, Some(window * 1_000_000));
+        table.run(20_000);
+        profiler.tick(at + SECOND / 10, 0, Some(window * 1_000_000));
+        let snapshot = profiler.tick(at + 3 * SECOND, 0, Some(window * 1_000_000 + 600_000)).snapshot;
+        found.extend(snapshot.and_then(|snapshot| snapshot.cpu.programs));
+    }
+    let settled = &found[2..];
+    assert!(settled.iter().all(|percent| (percent - 2.0).abs() < 0.3), "{found:?}");
 }
 
 #[test]

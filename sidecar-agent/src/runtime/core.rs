@@ -131,7 +131,7 @@ impl Core {
         }
     }
 
-    /// Tells the kernel the rates of all signals.
+    /// Tells the kernel the rates of all signals, and the profiler that what a hit costs is another.
     pub(super) fn write_rates(&self) {
         let Some(steering) = self.steering() else { return };
         let states = self.rates().states();
@@ -140,6 +140,7 @@ impl Core {
                 tracing::error!("the rate of {name} can't be set: {error}");
             }
         }
+        self.profiler().rates_changed();
     }
 
     /// The configuration's switch.
@@ -169,11 +170,7 @@ impl Core {
 
     /// Does what the governor decided.
     pub(super) fn obey(&self, decision: &Decision) {
-        if decision.shed == Shed::Queue
-            && let Some(steering) = self.steering()
-        {
-            steering.shed_queue();
-        }
+        self.shed(decision.shed);
         if !decision.changed {
             return;
         }
@@ -186,6 +183,21 @@ impl Core {
         }
         self.detached.store(!decision.attached, Ordering::Release);
         self.switch();
+    }
+
+    /// Gives memory up.
+    fn shed(&self, shed: Shed) {
+        let queue = match shed {
+            Shed::Nothing => return,
+            Shed::Caches => false,
+            Shed::Queue => true,
+        };
+        if let Some(steering) = self.steering() {
+            steering.shed_caches();
+            if queue {
+                steering.shed_queue();
+            }
+        }
     }
 
     /// The thread that looks after everything.

@@ -23,12 +23,16 @@ const BUSY: u32 = 2048;
 
 /// One event as JSON, without its newline.
 #[derive(Clone, Debug)]
-pub(super) struct Line(pub(super) Bytes);
+pub(super) struct Line {
+    pub(super) text: Bytes,
+    /// Others make room for it.
+    pub(super) precious: bool,
+}
 
 impl Line {
     /// Bytes that it takes while it waits.
     pub(super) fn weight(&self) -> usize {
-        self.0.len() + size_of::<Self>()
+        self.text.len() + size_of::<Self>()
     }
 }
 
@@ -37,8 +41,8 @@ pub(super) struct FanOut {
     queues: Vec<Arc<Queue<Line>>>,
     /// The lines of a batch, one after the other: they share one allocation.
     text: Vec<u8>,
-    /// Where each line ends in it.
-    ends: Vec<usize>,
+    /// Where each line ends in it, and whether it is precious.
+    ends: Vec<(usize, bool)>,
     handlers: Arc<Handlers>,
     hub: Arc<Hub>,
     seen: Arc<Mutex<Seen>>,
@@ -79,8 +83,8 @@ impl FanOut {
         let text = Bytes::from(std::mem::replace(&mut self.text, next));
         let mut start = 0;
         let mut lines: Vec<Line> = Vec::with_capacity(self.ends.len());
-        for end in self.ends.drain(..) {
-            lines.push(Line(text.slice(start..end)));
+        for (end, precious) in self.ends.drain(..) {
+            lines.push(Line { text: text.slice(start..end), precious });
             start = end;
         }
         if let Some((last, others)) = self.queues.split_last() {
@@ -121,7 +125,7 @@ impl Consumer for FanOut {
                 if self.queues.is_empty() {
                     self.text.truncate(start);
                 } else {
-                    self.ends.push(self.text.len());
+                    self.ends.push((self.text.len(), event.precious));
                 }
             }
             if self.ends.len() >= BATCH || self.text.len() >= BATCH_BYTES {

@@ -118,6 +118,10 @@ fn measure(core: &Core) -> Option<u64> {
             core.check_now();
         }
         core.source.set_usage(&snapshot);
+        if decision.changed {
+            // What a hit costs now is measured at once.
+            return Some(0);
+        }
     }
     Some(tick.next_ns)
 }

@@ -81,10 +81,11 @@ impl Node {
             let target = if path == "-" { Target::Stdout } else { Target::Append(PathBuf::from(path)) };
             let sink = JsonlSink::open(&target)?;
             tracing::info!("events go to {}", target.name());
-            let queue = Arc::new(Queue::bounded(items, bytes, Line::weight, config.resources.drop_on_full));
+            let queue = Queue::bounded(items, bytes, Line::weight, config.resources.drop_on_full);
+            let queue = Arc::new(queue.preferring(|line| line.precious));
             handles.push(SinkHandle::new(sink.probe(), Arc::clone(&queue)));
             queues.push(Arc::clone(&queue));
-            sinks.push(self::start(sink, queue, |sink, line: &Line| sink.write_line(&line.0))?);
+            sinks.push(self::start(sink, queue, |sink, line: &Line| sink.write_line(&line.text))?);
         }
         let handlers = Arc::new(Handlers::new());
         handlers.replace_all(&config.handlers, config.shutdown.grace())?;

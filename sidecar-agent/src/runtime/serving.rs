@@ -8,6 +8,7 @@ use std::{
 use super::RuntimeError;
 use crate::{
     config::{Config, DEFAULT_SOCKET, Source},
+    governor::stream_bytes,
     http::{self, Guard, Limits, Listeners, SecurityFiles, Socket, SocketError},
     stream::{Hub, HubLimits},
 };
@@ -44,7 +45,8 @@ pub(super) fn limits(config: &Config) -> Limits {
 /// The stream of events, as configured.
 pub(super) fn hub(config: &Config) -> Arc<Hub> {
     let subscribers = usize::try_from(config.http.max_streams).unwrap_or(usize::MAX);
-    Arc::new(Hub::new(HubLimits { subscribers, ..HubLimits::default() }))
+    let bytes = usize::try_from(stream_bytes(config.http.max_streams)).unwrap_or(usize::MAX);
+    Arc::new(Hub::new(HubLimits { subscribers, bytes, ..HubLimits::default() }))
 }
 
 /// Where the listeners are, for people.

@@ -110,7 +110,7 @@ mod tests {
         let handle = SinkHandle::new(probe, Arc::clone(&queue));
         let source = NodeSource::new(vec![handle], Arc::new(Handlers::new()));
         source.set_sink_limits(2, 1 << 16, false);
-        let line = || Line(bytes::Bytes::from_static(b"{}"));
+        let line = || Line { text: bytes::Bytes::from_static(b"{}"), precious: false };
         queue.push_all(&mut vec![line(), line(), line()]);
         let found = &source.snapshot().sinks[0].queue;
         assert_eq!((found.capacity, found.max_bytes, found.len, found.dropped_newest), (2, 1 << 16, 2, 1));

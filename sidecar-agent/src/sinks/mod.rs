@@ -3,6 +3,7 @@
 //! with its reason.
 
 mod jsonl;
+mod lanes;
 mod output;
 mod queue;
 mod thread;

@@ -1,16 +1,15 @@
 //! A queue bounded by number, and by bytes if its items are weighed. It never blocks its producer, and its counters
 //! balance to the unit: `received = processed + dropped + len`.
 
-use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use tokio::sync::Notify;
 
+use super::lanes::{Entry, Lanes};
+
 /// Weight after which a consumer gets no more items in one go: what it holds is in no queue's figures.
 const MOST_AT_ONCE: usize = 256 * 1024;
-/// Places that a queue's buffer may have beyond twice its items: a batch comes and goes without another buffer.
-const SPARE_PLACES: usize = 1024;
 
 /// What a queue has counted since it was made. All of it is read under one lock, so it balances.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -75,8 +74,7 @@ impl Limits {
 
 /// Waiting items, each with its weight.
 struct Inner<T> {
-    items: VecDeque<(T, usize)>,
-    bytes: usize,
+    items: Lanes<T>,
     limits: Limits,
     closed: bool,
     stats: QueueStats,
@@ -89,12 +87,13 @@ pub struct Queue<T> {
     inner: Mutex<Inner<T>>,
     filled: Notify,
     weigh: Option<fn(&T) -> usize>,
+    is_precious: fn(&T) -> bool,
 }
 
 impl<T> Queue<T> {
     /// What an item takes besides its weight: the buffer can have twice the places that are used, and the weight has
     /// one of them already.
-    const PLACE: usize = size_of::<(T, usize)>();
+    const PLACE: usize = size_of::<Entry<T>>();
 
     /// A queue for at most `max_queue_size` items (0 counts as 1). When it is full, `drop_on_full` true drops
     /// the oldest waiting item and false refuses the new one.
@@ -111,9 +110,15 @@ impl<T> Queue<T> {
     }
 
     fn with(limits: Limits, weigh: Option<fn(&T) -> usize>) -> Self {
-        let inner =
-            Inner { items: VecDeque::new(), bytes: 0, limits, closed: false, stats: QueueStats::default() };
-        Self { inner: Mutex::new(inner), filled: Notify::new(), weigh }
+        let inner = Inner { items: Lanes::default(), limits, closed: false, stats: QueueStats::default() };
+        Self { inner: Mutex::new(inner), filled: Notify::new(), weigh, is_precious: |_| false }
+    }
+
+    /// The same queue, in which an item for which `is_precious` is true is dropped only when nothing but such items waits:
+    /// the others make room for it, whatever the rule is. The order of items stays.
+    #[must_use]
+    pub fn preferring(self, is_precious: fn(&T) -> bool) -> Self {
+        Self { is_precious, ..self }
     }
 
     /// Sets other bounds while it works; `max_bytes` is without effect where items are not weighed. What no longer fits
@@ -128,26 +133,36 @@ impl<T> Queue<T> {
             } else {
                 inner.stats.dropped_newest += 1;
             }
-            displaced.extend(inner.give_up(drop_on_full));
+            displaced.extend(inner.items.give_up(drop_on_full));
         }
-        while inner.bytes > inner.limits.bytes {
+        while inner.items.bytes() > inner.limits.bytes {
             inner.stats.dropped_memory += 1;
-            displaced.extend(inner.give_up(drop_on_full));
+            displaced.extend(inner.items.give_up(drop_on_full));
         }
-        inner.tighten();
+        inner.items.tighten();
         drop(inner);
     }
 
-    /// Drops the older half of what waits, for its memory; returns how many.
+    /// Drops the older half of what waits, the precious last, for its memory; returns how many.
     pub fn shed_half(&self) -> usize {
         let mut inner = self.lock();
         let count = inner.items.len().div_ceil(2);
-        let shed: Vec<(T, usize)> = inner.items.drain(..count).collect();
-        inner.bytes -= shed.iter().map(|(_, weight)| weight).sum::<usize>();
+        let shed: Vec<T> = std::iter::from_fn(|| inner.items.give_up(true)).take(count).collect();
         inner.stats.dropped_memory += count as u64;
-        inner.tighten();
+        inner.items.tighten();
         drop(inner);
+        drop(shed);
         count
+    }
+
+    /// Drops the oldest item, a precious one only if there is no other, for its memory. False if there is none.
+    pub fn shed_one(&self) -> bool {
+        let mut inner = self.lock();
+        let shed = inner.items.give_up(true);
+        inner.stats.dropped_memory += u64::from(shed.is_some());
+        inner.items.tighten();
+        drop(inner);
+        shed.is_some()
     }
 
     /// How many items fit for certain if each weighs at most `heaviest`. An empty queue has room for one.
@@ -158,17 +173,18 @@ impl<T> Queue<T> {
         if self.weigh.is_none() {
             return places;
         }
-        let fit = inner.limits.bytes.saturating_sub(inner.bytes) / heaviest.saturating_add(Self::PLACE);
+        let fit =
+            inner.limits.bytes.saturating_sub(inner.items.bytes()) / heaviest.saturating_add(Self::PLACE);
         places.min(fit.max(usize::from(inner.items.is_empty())))
     }
 
     /// Offers one item. False if an item (this one or older ones) was dropped for it.
     pub fn push(&self, item: T) -> bool {
-        let weight = self.weight(&item);
+        let (weight, precious) = (self.weight(&item), (self.is_precious)(&item));
         let mut displaced = Vec::new();
         let mut inner = self.lock();
         let was_empty = inner.items.is_empty();
-        inner.admit(item, weight, &mut displaced);
+        inner.admit(item, weight, precious, &mut displaced);
         drop(inner);
         if was_empty {
             self.filled.notify_one();
@@ -182,12 +198,12 @@ impl<T> Queue<T> {
         if items.is_empty() {
             return 0;
         }
-        let weights: Vec<usize> = items.iter().map(|item| self.weight(item)).collect();
+        let known: Vec<_> = items.iter().map(|item| (self.weight(item), (self.is_precious)(item))).collect();
         let mut displaced = Vec::new();
         let mut inner = self.lock();
         let was_empty = inner.items.is_empty();
-        for (item, weight) in items.drain(..).zip(weights) {
-            inner.admit(item, weight, &mut displaced);
+        for (item, (weight, precious)) in items.drain(..).zip(known) {
+            inner.admit(item, weight, precious, &mut displaced);
         }
         drop(inner);
         if was_empty {
@@ -202,9 +218,9 @@ impl<T> Queue<T> {
             let filled = self.filled.notified();
             {
                 let mut inner = self.lock();
-                if let Some(item) = inner.give_up(true) {
+                if let Some(item) = inner.items.next() {
                     inner.stats.processed += 1;
-                    inner.tighten();
+                    inner.items.tighten();
                     self.pass_on(&inner);
                     return Some(item);
                 }
@@ -233,17 +249,17 @@ impl<T> Queue<T> {
     /// gives fewer, as they would be held in no queue.
     pub fn try_pop_many(&self, into: &mut Vec<T>, most: usize) -> usize {
         let mut inner = self.lock();
-        let before = inner.bytes;
+        let before = inner.items.bytes();
         let mut taken = 0;
         while taken < most.max(1)
-            && before - inner.bytes < MOST_AT_ONCE
-            && let Some(item) = inner.give_up(true)
+            && before - inner.items.bytes() < MOST_AT_ONCE
+            && let Some(item) = inner.items.next()
         {
             into.push(item);
             taken += 1;
         }
         inner.stats.processed += taken as u64;
-        inner.tighten();
+        inner.items.tighten();
         self.pass_on(&inner);
         taken
     }
@@ -258,12 +274,13 @@ impl<T> Queue<T> {
     pub fn discard(&self) -> usize {
         let mut inner = self.lock();
         inner.closed = true;
+        let count = inner.items.len();
         let rest = std::mem::take(&mut inner.items);
-        inner.bytes = 0;
-        inner.stats.dropped_shutdown += rest.len() as u64;
+        inner.stats.dropped_shutdown += count as u64;
         drop(inner);
+        drop(rest);
         self.filled.notify_waiters();
-        rest.len()
+        count
     }
 
     /// The counters now.
@@ -273,7 +290,7 @@ impl<T> Queue<T> {
         QueueStats {
             len: inner.items.len() as u64,
             capacity: inner.limits.items as u64,
-            bytes: inner.bytes as u64,
+            bytes: inner.items.bytes() as u64,
             max_bytes: if self.weigh.is_some() { inner.limits.bytes as u64 } else { 0 },
             ..inner.stats
         }
@@ -297,8 +314,15 @@ impl<T> Queue<T> {
 }
 
 impl<T> Inner<T> {
+    /// Whether a waiting item makes room for this one. No precious one does for an ordinary one; where the newest is
+    /// refused, an ordinary one still does for a precious one.
+    fn gives_way(&self, precious: bool) -> bool {
+        let ordinary = self.items.has_ordinary();
+        if precious { ordinary || self.limits.drop_oldest } else { ordinary && self.limits.drop_oldest }
+    }
+
     /// Counts and places one item; those that have no place go to `displaced`.
-    fn admit(&mut self, item: T, weight: usize, displaced: &mut Vec<T>) {
+    fn admit(&mut self, item: T, weight: usize, precious: bool, displaced: &mut Vec<T>) {
         self.stats.received += 1;
         if self.closed {
             self.stats.dropped_shutdown += 1;
@@ -306,41 +330,31 @@ impl<T> Inner<T> {
         }
         let Limits { items, bytes, drop_oldest } = self.limits;
         let fits = |now: usize| now.checked_add(weight).is_some_and(|all| all <= bytes);
-        if !fits(0) || (!drop_oldest && !fits(self.bytes)) {
+        if !fits(0) {
             self.stats.dropped_memory += 1;
             return displaced.push(item);
         }
         if self.items.len() >= items {
-            if !drop_oldest {
+            if !self.gives_way(precious) {
                 self.stats.dropped_newest += 1;
                 return displaced.push(item);
             }
-            self.stats.dropped_oldest += 1;
-            displaced.extend(self.give_up(true));
+            if drop_oldest {
+                self.stats.dropped_oldest += 1;
+            } else {
+                self.stats.dropped_newest += 1;
+            }
+            displaced.extend(self.items.give_up(drop_oldest));
         }
-        while !fits(self.bytes) {
+        while !fits(self.items.bytes()) {
             self.stats.dropped_memory += 1;
-            displaced.extend(self.give_up(true));
+            if !self.gives_way(precious) {
+                return displaced.push(item);
+            }
+            displaced.extend(self.items.give_up(drop_oldest));
         }
-        self.items.push_back((item, weight));
-        self.bytes += weight;
+        self.items.push(item, weight, precious);
         self.stats.high_water = self.stats.high_water.max(self.items.len() as u64);
-    }
-
-    /// Takes the oldest item out, or the newest.
-    fn give_up(&mut self, oldest: bool) -> Option<T> {
-        let (item, weight) = if oldest { self.items.pop_front() } else { self.items.pop_back() }?;
-        self.bytes -= weight;
-        Some(item)
-    }
-
-    /// Gives back most of the buffer where it was for many more items than there are, so that light items of earlier
-    /// leave no room behind that heavy ones don't count.
-    fn tighten(&mut self) {
-        let len = self.items.len();
-        if self.items.capacity() > 2 * len + SPARE_PLACES {
-            self.items.shrink_to(len + len / 2);
-        }
     }
 
     fn finished(&self) -> bool {

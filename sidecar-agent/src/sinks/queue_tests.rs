@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
+use super::super::lanes::SPARE_PLACES;
 use super::*;
 
 fn block_on<F: Future>(future: F) -> F::Output {
@@ -240,4 +241,57 @@ fn light_items_leave_no_large_buffer_behind() {
     queue.shed_half();
     queue.shed_half();
     assert!(buffer() <= 2 * 2500 + SPARE_PLACES);
+}
+
+/// Numbers from 100 on are precious.
+fn preferring(max_items: usize, drop_on_full: bool) -> Queue<u32> {
+    Queue::new(max_items, drop_on_full).preferring(|number| *number >= 100)
+}
+
+fn rest(queue: &Queue<u32>) -> Vec<u32> {
+    let mut got = Vec::new();
+    queue.try_pop_many(&mut got, 100);
+    got
+}
+
+#[test]
+fn ordinary_items_make_room_for_precious_ones_and_the_order_stays() {
+    for (drop_on_full, left) in [(true, [100, 3, 101, 4, 102]), (false, [1, 100, 2, 101, 102])] {
+        let queue = preferring(5, drop_on_full);
+        assert_eq!(queue.push_all(&mut vec![1, 100, 2, 3, 101, 4, 102]), 2, "{drop_on_full}");
+        assert_eq!(queue.stats().high_water, 5);
+        assert_balanced(queue.stats());
+        assert_eq!(rest(&queue), left);
+    }
+}
+
+#[test]
+fn where_all_are_precious_the_rule_holds_among_them_and_ordinary_ones_are_refused() {
+    for (drop_on_full, left) in [(true, [101, 102]), (false, [100, 101])] {
+        let queue = preferring(2, drop_on_full);
+        assert_eq!(queue.push_all(&mut vec![100, 101, 1, 102]), 2);
+        let stats = queue.stats();
+        assert_eq!(stats.dropped_newest, if drop_on_full { 1 } else { 2 });
+        assert_balanced(stats);
+        assert_eq!(rest(&queue), left);
+    }
+}
+
+#[test]
+fn precious_items_are_given_up_last_for_their_memory_too() {
+    let queue = preferring(10, true);
+    queue.push_all(&mut vec![100, 101, 1, 2, 102]);
+    assert_eq!(queue.shed_half(), 3);
+    assert_balanced(queue.stats());
+    assert_eq!(rest(&queue), [101, 102]);
+    let place = Queue::<u32>::PLACE;
+    for drop_on_full in [true, false] {
+        let queue = Queue::bounded(10, 3 * place, |_| 0, drop_on_full).preferring(|number| *number >= 100);
+        queue.push_all(&mut vec![1, 100, 2, 101]);
+        assert_eq!(queue.stats().dropped_memory, 1);
+        queue.push_all(&mut vec![102, 103, 3]);
+        assert_balanced(queue.stats());
+        let left = rest(&queue);
+        assert_eq!(left, if drop_on_full { [101, 102, 103] } else { [100, 101, 102] });
+    }
 }

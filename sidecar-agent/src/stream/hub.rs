@@ -18,13 +18,13 @@ pub struct HubLimits {
     pub subscribers: usize,
     /// Most events that wait for one of them.
     pub events: usize,
-    /// Most bytes of events that wait for one of them.
+    /// Most bytes of events that wait for all of them together; each has an equal part.
     pub bytes: usize,
 }
 
 impl Default for HubLimits {
     fn default() -> Self {
-        Self { subscribers: 16, events: 4096, bytes: 1 << 20 }
+        Self { subscribers: 16, events: 4096, bytes: 4 << 20 }
     }
 }
 
@@ -138,9 +138,11 @@ impl Hub {
             return;
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        for place in self.lock().iter() {
+        let subscribers = self.lock();
+        let part = HubLimits { bytes: self.limits.bytes / subscribers.len().max(1), ..self.limits };
+        for place in subscribers.iter() {
             if place.filter.passes(event)
-                && let Some(lost) = place.put(id, line.clone(), &self.limits)
+                && let Some(lost) = place.put(id, line.clone(), &part)
             {
                 self.offered.fetch_add(1, Ordering::Relaxed);
                 self.lost.fetch_add(lost, Ordering::Relaxed);

@@ -51,6 +51,21 @@ async fn bytes_are_bounded_too_and_an_event_beyond_all_room_is_lost() {
 }
 
 #[tokio::test]
+async fn readers_share_the_bytes_and_each_new_one_takes_its_part_of_them() {
+    let hub = hub(HubLimits { bytes: 12, ..HubLimits::default() });
+    let mut first = hub.subscribe(Filter::default()).unwrap();
+    let event = event("x", "t", None);
+    for text in ["1234", "5678", "9012"] {
+        hub.publish(&event, &line(text));
+    }
+    let mut second = hub.subscribe(Filter::default()).unwrap();
+    hub.publish(&event, &line("3456"));
+    assert_eq!(first.next().await, Some(Item::Lost(3)), "it has 6 of the 12 bytes now");
+    assert_eq!(first.next().await, Some(Item::Event { id: 4, line: line("3456") }));
+    assert_eq!(second.next().await, Some(Item::Event { id: 4, line: line("3456") }));
+}
+
+#[tokio::test]
 async fn nobody_elses_events_are_lost() {
     let hub = hub(HubLimits { events: 2, ..HubLimits::default() });
     let mut slow = hub.subscribe(Filter::default()).unwrap();

@@ -27,6 +27,7 @@ pub(crate) fn event(event_type: &str, test_id: &str, status: Option<Status>) -> 
         sample_rate: 1.0,
         data: serde_json::Map::new(),
         key: None,
+        precious: false,
         kind: EventKind::Generic,
     }
 }

@@ -6,12 +6,16 @@ use aya_ebpf::{
 };
 use core::ffi::c_void;
 use sidecar_common::{
-    ArgSpec, Control, KIND_INTEGER, KIND_STRING, RECORD_CLASSES, RECORD_HIT, RecordHeader, STRING_LIMITS,
-    Spec,
+    ArgSpec, Control, KIND_INTEGER, KIND_STRING, RECORD_CLASSES, RECORD_HIT, RECORD_PRECIOUS, RecordHeader,
+    STRING_LIMITS, Spec,
 };
 use sidecar_ebpf::eval::{Missing, value};
 
-use super::{header, lose_process, memory::Probed, wake::submit_flags};
+use super::{
+    header, lose_process,
+    memory::Probed,
+    wake::{submit_flags, unread},
+};
 use crate::maps::RECORDS;
 
 /// What came of an attempt to build a record: one of the constants, or [`FAULTED`] plus a bit for each argument
@@ -35,6 +39,8 @@ pub struct Hit {
     pub status: u8,
     /// The threshold under which it is kept.
     pub rate: u64,
+    /// What is kept by its rate only gives way to it.
+    pub precious: bool,
     /// Its payloads are left out.
     pub drop_payloads: bool,
     /// Number of arguments that faulted.
@@ -43,6 +49,8 @@ pub struct Hit {
     pub truncated: u32,
     /// Bytes in use.
     pub len: u32,
+    /// Bytes that were in the ring before it.
+    pub unread: u64,
 }
 
 /// The record's header inside the reservation. What changes from argument to argument is kept there and nowhere
@@ -208,6 +216,7 @@ pub fn build<const SIZE: usize, const LIMIT: u64>(
             spec: hit.spec,
             generation: spec.generation,
             rate: hit.rate,
+            flags: if hit.precious { RECORD_PRECIOUS } else { 0 },
             ..header(RECORD_HIT)
         });
     }
@@ -254,7 +263,7 @@ fn emit<const SIZE: usize, const LIMIT: u64>(
     hit.faults = done.faults.count_ones();
     hit.truncated = done.truncated.count_ones();
     hit.len = done.len;
-    entry.submit(submit_flags(control));
+    entry.submit(submit_flags(control, hit.unread));
     SUBMITTED
 }
 
@@ -351,7 +360,7 @@ pub fn emit_process(control: *const Control, kind: u16) {
     match RECORDS.reserve::<RecordHeader>(0) {
         Some(mut entry) => {
             entry.write(header(kind));
-            entry.submit(submit_flags(control));
+            entry.submit(submit_flags(control, unread()));
         }
         None => lose_process(),
     }

@@ -1,79 +1,208 @@
-//! Starts that were sampled out: held until the test's end tells whether they matter, then sent or let go.
+//! Starts that were sampled out or found no room: held until the test's end tells whether they matter, then sent or let go.
 
 use aya_ebpf::{
-    bindings::{BPF_ANY, BPF_RB_NO_WAKEUP},
+    bindings::BPF_RB_NO_WAKEUP,
     helpers::{bpf_get_current_pid_tgid, generated::bpf_probe_read_kernel},
 };
 use core::ffi::c_void;
-use sidecar_common::{Control, Counters, HELD_BYTES, HELD_STRING, HeldKey, HeldStart, RecordHeader, Spec};
+use sidecar_common::{
+    Control, HELD_BUSY, HELD_BYTES, HELD_FREE, HELD_STRING, HELD_WAYS, HeldSet, HeldStart, RECORD_PRECIOUS,
+    RecordHeader, Spec, mix,
+};
+use sidecar_ebpf::boost::Atomics;
 
 use super::{
     add,
+    atomic::{Bpf, swap},
     emit::{Hit, build},
-    memory::Probed,
-    wake::submit_flags,
+    memory::{Probed, forget},
+    wake::{has_room, submit_flags, unread},
 };
-use crate::maps::{BLANK, COUNTERS, HELD, RECORDS};
+use crate::maps::{COUNTERS, HELD, HELD_SETS, RECORDS};
 
-#[inline(always)]
-fn of(key: u64) -> HeldKey {
-    HeldKey { key, tgid: (bpf_get_current_pid_tgid() >> 32) as u32, reserved: 0 }
+/// Given by [`hold`] if there was no slot.
+pub const NOT_HELD: u64 = u64::MAX;
+
+/// A test, and where its start can be.
+#[derive(Clone, Copy)]
+struct Test {
+    tgid: u32,
+    /// What stands for it in its set.
+    tag: u64,
+    /// Index of its set, and how many there are.
+    index: u32,
+    sets: u32,
+    set: *mut HeldSet,
 }
 
-/// Holds the start of the test with this key. Gives the bits of strings that could not be read.
-#[inline(never)]
-pub fn hold(regs: Probed, spec: &Spec, hit: &mut Hit, key: u64, counters: *mut Counters) -> u64 {
-    let place = of(key);
-    let Some(blank) = BLANK.get(0) else { return 0 };
-    // A second start of the same test takes the first one's place.
-    if HELD.insert(place, blank, u64::from(BPF_ANY)).is_err() {
-        return 0;
+impl Test {
+    #[inline(always)]
+    fn new(key: u64, control: *const Control) -> Option<Self> {
+        let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
+        let mixed = mix(key ^ (u64::from(tgid) << 32));
+        let tag = if mixed <= HELD_BUSY { mixed | 2 } else { mixed };
+        // SAFETY: control points into an array map's value; the agent writes it once.
+        let sets = unsafe { (*control).held_sets };
+        if sets == 0 {
+            return None;
+        }
+        let index = mixed as u32 % sets;
+        let set = HELD_SETS.get_ptr_mut(index)?;
+        Some(Self { tgid, tag, index, sets, set })
     }
-    let Some(held) = HELD.get_ptr_mut(place) else { return 0 };
-    // SAFETY: the record lies in a map's element, which keeps its memory while this program runs.
+
+    /// A slot's word.
+    #[inline(always)]
+    fn owner(self, way: usize) -> *mut u64 {
+        // SAFETY: the mask keeps it inside the array, which lies in an array map's value.
+        unsafe { (&raw mut (*self.set).owners).cast::<u64>().add(way & (HELD_WAYS - 1)) }
+    }
+
+    #[inline(always)]
+    fn since(self, way: usize) -> *mut u64 {
+        // SAFETY: as above.
+        unsafe { (&raw mut (*self.set).since_ns).cast::<u64>().add(way & (HELD_WAYS - 1)) }
+    }
+
+    #[inline(always)]
+    fn start(self, way: usize) -> Option<*mut HeldStart> {
+        // The first slots of all sets lie together: they are the ones that are used most, and so few pages are touched.
+        HELD.get_ptr_mut((way & (HELD_WAYS - 1)) as u32 * self.sets + self.index)
+    }
+
+    /// The slot that has this word, if one has.
+    #[inline(always)]
+    fn find(self, word: u64) -> Option<usize> {
+        let mut way = 0;
+        while way < HELD_WAYS {
+            // SAFETY: an aligned word of an array map's value.
+            if unsafe { Bpf::load(self.owner(way)) } == word {
+                return Some(way);
+            }
+            way += 1;
+        }
+        None
+    }
+
+    /// The slot whose start is the oldest.
+    #[inline(always)]
+    fn oldest(self) -> usize {
+        let (mut way, mut oldest, mut least) = (0, 0, u64::MAX);
+        while way < HELD_WAYS {
+            // SAFETY: as above.
+            let since = unsafe { Bpf::load(self.since(way)) };
+            if since < least {
+                (oldest, least) = (way, since);
+            }
+            way += 1;
+        }
+        oldest
+    }
+
+    /// Takes a slot that has this word for this processor alone.
+    #[inline(always)]
+    fn claim(self, slot: Slot) -> bool {
+        let Slot { way, word } = slot;
+        // SAFETY: as above.
+        word != HELD_BUSY && unsafe { Bpf::compare_exchange(self.owner(way), word, HELD_BUSY) } == word
+    }
+
+    /// Lets a claimed slot go, with this word. All that was written to it before is seen with the word.
+    #[inline(always)]
+    fn release(self, way: usize, word: u64) {
+        // SAFETY: as above.
+        unsafe { swap(self.owner(way), word) };
+    }
+}
+
+/// A slot, and the word that it was seen with.
+#[derive(Clone, Copy)]
+struct Slot {
+    way: usize,
+    word: u64,
+}
+
+/// Holds the start of the test with this key. Gives the bits of strings that could not be read, or [`NOT_HELD`].
+#[inline(never)]
+pub fn hold(regs: Probed, spec: &Spec, hit: &mut Hit, key: u64, control: *const Control) -> u64 {
+    let Some(test) = Test::new(key, control) else { return NOT_HELD };
+    // A second start of the same test takes the first one's place.
+    let slot = if let Some(way) = test.find(test.tag) {
+        Slot { way, word: test.tag }
+    } else if let Some(way) = test.find(HELD_FREE) {
+        Slot { way, word: HELD_FREE }
+    } else {
+        let way = test.oldest();
+        // SAFETY: an aligned word of an array map's value.
+        Slot { way, word: unsafe { Bpf::load(test.owner(way)) } }
+    };
+    // Else all that follows would be verified once for each slot that there is.
+    let slot = forget(slot);
+    let way = slot.way;
+    let Some(held) = test.start(way) else { return NOT_HELD };
+    if !test.claim(slot) {
+        return NOT_HELD;
+    }
+    // SAFETY: the slot lies in an array map's value, and is this processor's.
     let record = unsafe { (&raw mut (*held).record).cast::<u8>() };
     build::<HELD_BYTES, { HELD_STRING as u64 }>(regs, spec, hit, record, true);
     // SAFETY: as above.
-    unsafe {
+    let faulted = unsafe {
+        (&raw mut (*held).key).write(key);
+        (&raw mut (*held).tgid).write(test.tgid);
+        (&raw mut (*held).spec).write(hit.spec);
         let header = record.cast::<RecordHeader>();
-        let faulted =
-            (&raw const (*header).faults).read_volatile() & (&raw const (*header).strings).read_volatile();
-        (&raw mut (*held).spec).write_volatile(hit.spec);
-        (&raw mut (*held).key).write_volatile(key);
-        add(&raw mut (*counters).held, 1);
-        u64::from(faulted)
-    }
+        test.since(way).write_volatile((&raw const (*header).time_ns).read_volatile());
+        (&raw const (*header).faults).read_volatile() & (&raw const (*header).strings).read_volatile()
+    };
+    test.release(way, test.tag);
+    u64::from(faulted)
 }
 
-/// The end of the test with this key was kept under `rate`, or not at all: sends the start that is held, if one is,
-/// or lets it go.
+/// The end of the test with this key was kept under `rate`, or not at all (0): sends the start that is held, if one is,
+/// or lets it go. It is as precious as the end.
 #[inline(never)]
-pub fn settle(key: u64, kept: bool, rate: u64, control: *const Control) {
-    let place = of(key);
-    let Some(held) = HELD.get_ptr_mut(place) else { return };
-    if kept {
-        // SAFETY: see `hold`.
-        let (owner, spec) =
-            unsafe { ((&raw const (*held).key).read_volatile(), (&raw const (*held).spec).read_volatile()) };
-        if owner == key
-            && let Some(counters) = COUNTERS.get_ptr_mut(spec)
-        {
-            let sent = send(held, rate, control);
-            // SAFETY: the pointer leads into an array map's value.
-            add(
-                unsafe {
-                    if sent { &raw mut (*counters).recalled } else { &raw mut (*counters).recall_lost }
-                },
-                1,
-            );
-        }
+pub fn settle(key: u64, rate: u64, precious: bool, control: *const Control) {
+    let Some(test) = Test::new(key, control) else { return };
+    let Some(way) = test.find(test.tag) else { return };
+    let slot = forget(Slot { way, word: test.tag });
+    let way = slot.way;
+    let Some(held) = test.start(way) else { return };
+    if !test.claim(slot) {
+        return;
     }
-    let _ = HELD.remove(place);
+    // SAFETY: the slot lies in an array map's value, and is this processor's.
+    let (owner, tgid, spec) = unsafe {
+        (
+            (&raw const (*held).key).read_volatile(),
+            (&raw const (*held).tgid).read_volatile(),
+            (&raw const (*held).spec).read_volatile(),
+        )
+    };
+    if owner != key || tgid != test.tgid {
+        // Another test that has the same tag.
+        return test.release(way, test.tag);
+    }
+    if rate != 0
+        && let Some(counters) = COUNTERS.get_ptr_mut(spec)
+    {
+        let sent = send(held, rate, precious, control);
+        // SAFETY: the pointer leads into an array map's value.
+        add(
+            unsafe { if sent { &raw mut (*counters).recalled } else { &raw mut (*counters).recall_lost } },
+            1,
+        );
+    }
+    test.release(way, HELD_FREE);
 }
 
 /// Sends a held record. Whether the ring had room for it.
 #[inline(always)]
-fn send(held: *const HeldStart, rate: u64, control: *const Control) -> bool {
+fn send(held: *const HeldStart, rate: u64, precious: bool, control: *const Control) -> bool {
+    let unread = unread();
+    if !precious && !has_room(control, unread) {
+        return false;
+    }
     let Some(mut entry) = RECORDS.reserve_bytes(HELD_BYTES, 0) else { return false };
     let record = entry.as_mut_ptr();
     // SAFETY: both are HELD_BYTES long; the helper checks the source.
@@ -85,7 +214,11 @@ fn send(held: *const HeldStart, rate: u64, control: *const Control) -> bool {
         return false;
     }
     // SAFETY: the reservation begins with the header, 8-aligned.
-    unsafe { (&raw mut (*record.cast::<RecordHeader>()).rate).write(rate) };
-    entry.submit(submit_flags(control));
+    unsafe {
+        let header = record.cast::<RecordHeader>();
+        (&raw mut (*header).rate).write(rate);
+        (&raw mut (*header).flags).write(if precious { RECORD_PRECIOUS } else { 0 });
+    }
+    entry.submit(submit_flags(control, unread));
     true
 }

@@ -18,9 +18,11 @@ use sidecar_ebpf::{
 use super::{
     add, anomaly, control,
     emit::{FAULTED, Hit, SUBMITTED, emit_hit},
-    held, in_tree,
+    held::{self, NOT_HELD},
+    in_tree,
     key::{self, argument, read_text},
     memory::{Probed, fault_in},
+    wake::{has_room, unread},
 };
 use crate::maps::{COUNTERS, HISTOGRAMS, SLOW_LIMITS, SPECS, STATUS_TABLES};
 
@@ -64,20 +66,21 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
     let decision = decide::<SLEEPABLE>(regs, spec, control, status);
     // SAFETY: see above.
     let drop_payloads = unsafe { (*control).drop_payloads } != 0;
-    let rate = decision.rate;
-    let mut hit = Hit { spec: index, status, rate, drop_payloads, faults: 0, truncated: 0, len: 0 };
-    if decision.held && spec.event == EVENT_TEST_END {
-        held::settle(decision.key, rate != 0, rate, control);
+    let Decision { rate, precious, key, held } = decision;
+    let unread = if rate == 0 { 0 } else { unread() };
+    let mut hit =
+        Hit { spec: index, status, rate, precious, drop_payloads, faults: 0, truncated: 0, len: 0, unread };
+    if held && spec.event == EVENT_TEST_END {
+        held::settle(key, rate, precious, control);
     }
-    if rate == 0 {
+    if rate == 0 || (!precious && !has_room(control, unread)) {
         // SAFETY: see above.
-        add(unsafe { &raw mut (*counters).sampled_out }, 1);
-        if decision.held && spec.event == EVENT_TEST_START {
-            let faulted = held::hold(regs, spec, &mut hit, decision.key, counters);
-            if SLEEPABLE && faulted != 0 {
-                fault_in_strings(regs, spec, faulted as u16);
-                held::hold(regs, spec, &mut hit, decision.key, counters);
-            }
+        add(
+            unsafe { if rate == 0 { &raw mut (*counters).sampled_out } else { &raw mut (*counters).lost } },
+            1,
+        );
+        if held && spec.event == EVENT_TEST_START {
+            hold::<SLEEPABLE>(regs, spec, &mut hit, key, control, counters);
         }
         return 0;
     }
@@ -102,6 +105,27 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
         }
     }
     0
+}
+
+/// Holds a start until its test's end.
+#[inline(always)]
+fn hold<const SLEEPABLE: bool>(
+    regs: Probed,
+    spec: &Spec,
+    hit: &mut Hit,
+    key: u64,
+    control: *const Control,
+    counters: *mut Counters,
+) {
+    let mut faulted = held::hold(regs, spec, hit, key, control);
+    if SLEEPABLE && faulted != 0 && faulted != NOT_HELD {
+        fault_in_strings(regs, spec, faulted as u16);
+        faulted = held::hold(regs, spec, hit, key, control);
+    }
+    if faulted != NOT_HELD {
+        // SAFETY: the pointer leads into an array map's value.
+        add(unsafe { &raw mut (*counters).held }, 1);
+    }
 }
 
 /// Counts the outcome and the duration, exactly, and gives the status number and whether the test was slow.
@@ -158,6 +182,8 @@ fn report_anomalies<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, status: u8
 struct Decision {
     /// The threshold under which it is kept; 0: it is sampled out.
     rate: u64,
+    /// What is kept by its rate only gives way to it: what is never sampled out, and reported anomalies.
+    precious: bool,
     /// The test's key, where one was needed.
     key: u64,
     /// Starts are held, and this is a test's start or end with a key.
@@ -204,7 +230,8 @@ fn decide<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, control: *const Cont
     } else {
         threshold
     };
-    Decision { rate, key, held: holds && key != 0 }
+    let precious = always || spec.event == EVENT_ANOMALY;
+    Decision { rate, precious, key, held: holds && key != 0 }
 }
 
 /// Makes the faulted strings' pages present.

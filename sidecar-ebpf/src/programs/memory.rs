@@ -61,3 +61,19 @@ pub fn fault_in(address: u64, max: u64) {
         }
     }
 }
+
+/// The same value, of which the verifier knows nothing any more. All the ways that led to it are one from here on, where
+/// each would else be verified to the end of the program.
+#[inline(always)]
+pub fn forget<T: Copy>(value: T) -> T {
+    let mut copy = value;
+    // SAFETY: both are on this stack, and of this size.
+    unsafe {
+        bpf_probe_read_kernel(
+            (&raw mut copy).cast(),
+            size_of::<T>() as u32,
+            (&raw const value).cast::<c_void>(),
+        );
+    }
+    copy
+}

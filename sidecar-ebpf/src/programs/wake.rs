@@ -6,9 +6,25 @@ use sidecar_common::{Control, READER_AWAKE, READER_IDLE, READER_LINGERING};
 use super::atomic::swap;
 use crate::maps::{READER, RECORDS};
 
-/// The flags to submit a record with. Of all processors that find the reader asleep, one wakes it.
+/// Bytes in the ring that have not been read.
 #[inline(always)]
-pub fn submit_flags(control: *const Control) -> u64 {
+pub fn unread() -> u64 {
+    RECORDS.query(u64::from(BPF_RB_AVAIL_DATA))
+}
+
+/// Whether there is room for a record that is kept by its rate only, where `unread` bytes are in the ring: as long as
+/// they are within the share that such records have. The look and the reservation are not one step, so that as many
+/// records as there are processors, and each whole, may go beyond.
+#[inline(always)]
+pub fn has_room(control: *const Control, unread: u64) -> bool {
+    // SAFETY: control points into an array map's value; the agent writes whole words.
+    unread <= u64::from(unsafe { (*control).sampled_room })
+}
+
+/// The flags to submit a record with, where `unread` bytes were in the ring before it. Of all processors that find the
+/// reader asleep, one wakes it.
+#[inline(always)]
+pub fn submit_flags(control: *const Control, unread: u64) -> u64 {
     let quiet = u64::from(BPF_RB_NO_WAKEUP);
     let Some(state) = READER.get_ptr_mut(0) else { return quiet };
     // SAFETY: an aligned u64 of an array map's value, which lives as long as the map.
@@ -19,7 +35,7 @@ pub fn submit_flags(control: *const Control) -> u64 {
     if seen == READER_LINGERING {
         // SAFETY: control points into an array map's value.
         let watermark = u64::from(unsafe { (*control).watermark });
-        if RECORDS.query(u64::from(BPF_RB_AVAIL_DATA)) < watermark {
+        if unread < watermark {
             return quiet;
         }
     } else if seen != READER_IDLE {

@@ -201,3 +201,29 @@ probes:
         program.display()
     )
 }
+
+/// The part of a configuration that watches the tests of one program, by its markers `raw:start` and `raw:end`, keeps
+/// all of them and writes events to a file.
+#[must_use]
+pub fn watch_tests(program: &Path, events: &Path) -> String {
+    format!(
+        "http: {{listen: \"127.0.0.1:0\"}}
+sinks: [{{type: jsonl, path: '{}'}}]
+sampling: {{test_events: 1}}
+discovery:
+  exec: false
+  files: ['{}']
+probes:
+  - provider: raw
+    marker: start
+    event: test_start
+    args: [key, test_id, run_id]
+  - provider: raw
+    marker: end
+    event: test_end
+    args: [key, test_id, run_id, {{role: status, type: integer}}, duration, attempt]
+",
+        events.display(),
+        program.display()
+    )
+}

@@ -1,6 +1,7 @@
 //! What the measuring programs share: the built agent at work, what a process costs, and a load of hits.
 
 pub mod agent;
+pub mod flood;
 pub mod load;
 pub mod sites;
 pub mod usage;

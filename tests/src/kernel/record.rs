@@ -116,7 +116,8 @@ pub fn decode(bytes: &[u8]) -> Result<Record> {
         truncated: words.u16()?,
         unread: words.u16()?,
         dropped: words.u16()?,
-        reserved: [words.u16()?, words.u16()?, words.u16()?],
+        flags: words.u16()?,
+        reserved: [words.u16()?, words.u16()?],
         comm: words.take()?,
     };
     ensure!(header.len as usize <= bytes.len(), "{} of {} bytes in use", header.len, bytes.len());

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{adaptive, cost, counting, forms, held, links, outcomes, sampling, strings, tree, wake};
+use crate::{adaptive, cost, counting, forms, held, links, outcomes, room, sampling, strings, tree, wake};
 
 /// A test's body.
 type Test = fn() -> Result<()>;
@@ -70,6 +70,10 @@ pub(crate) fn all() -> Vec<Case> {
         shared("held_starts_give_way_to_later_ones", held::crowd),
         shared("no_process_calls_up_anothers_start", held::strangers),
         shared("a_held_start_without_room_is_counted", held::no_room),
+        shared("failures_find_room_where_passing_tests_do_not", room::failures),
+        shared("a_share_of_the_ring_is_not_for_what_is_kept_by_its_rate", room::share),
+        shared("anomalies_find_room_where_passing_tests_do_not", room::anomalies),
+        shared("failures_use_the_whole_ring_and_what_is_beyond_is_lost", room::beyond),
         shared("failures_boost_their_signal_at_once", adaptive::failures),
         shared("slow_tests_boost_their_signal", adaptive::slow_tests),
         shared("anomaly_markers_boost_the_signal_they_name", adaptive::markers),

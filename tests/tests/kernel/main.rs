@@ -11,6 +11,7 @@ mod forms;
 mod held;
 mod links;
 mod outcomes;
+mod room;
 mod sampling;
 mod strings;
 mod tree;

@@ -49,6 +49,7 @@ pub(crate) const ALL: &[Case] = &[
     case("a_pipe_whose_reader_is_gone", sinks::closed_pipe),
     case("a_pipe_that_nobody_reads", sinks::unread_pipe),
     case("hostile_json_to_a_pipe_that_nobody_reads_takes_bounded_memory", memory::hostile_json),
+    case("memory_keeps_to_its_budget_where_nobody_takes_anything", memory::nobody_takes_anything),
     case("bad_configs_are_told_with_file_line_and_key", refusals::configs),
     case("without_root_it_serves_degraded_health", refusals::not_root),
     case("without_capabilities_it_serves_degraded_health", refusals::root_without_capabilities),

@@ -9,6 +9,7 @@
 mod figures;
 mod machine;
 mod marker_off;
+mod plot;
 mod programs;
 mod report;
 
@@ -34,6 +35,9 @@ pub(crate) struct Args {
     /// How often each side runs, in place of the benchmark's own number
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
+    /// Draw docs/NAME.svg of what the last round did over time, for those that tell
+    #[arg(long)]
+    plot: bool,
 }
 
 /// One benchmark.
@@ -117,6 +121,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             let file = report.write(&process::root().join("target/bench"))?;
             println!("  written to {file}");
             kept &= report.kept();
+            if args.plot && plot::write(&process::root(), benchmark.name())? {
+                println!("  drawn to docs/{}.svg", benchmark.name());
+            }
         }
     }
     Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })

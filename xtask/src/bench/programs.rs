@@ -22,7 +22,7 @@ pub(crate) struct Program {
 }
 
 /// Every measuring program.
-pub(crate) const PROGRAMS: [Program; 8] = [
+pub(crate) const PROGRAMS: [Program; 9] = [
     Program {
         name: "hit",
         about: "a counted hit, against an empty BPF program at the same site",
@@ -62,6 +62,23 @@ pub(crate) const PROGRAMS: [Program; 8] = [
             ("lost", Limit::Each(0.0)),
             ("dropped", Limit::Each(0.0)),
             ("rss_mb", Limit::Value(40.0)),
+        ],
+    },
+    Program {
+        name: "flood",
+        about: "a flood of tests that would cost 40 % of a core: back within the budget, kept, climbed up again",
+        program: "bench_flood",
+        args: &["target/bench/flood-series.json"],
+        rounds: 1,
+        limits: &[
+            ("would_percent", Limit::AtLeast(35.0)),
+            ("within_s", Limit::Each(10.0)),
+            ("then_percent", Limit::Each(5.0)),
+            ("full_again_s", Limit::Each(60.0)),
+            ("failures_missing", Limit::Each(0.0)),
+            ("failures_in_part", Limit::Each(0.0)),
+            ("miscounted", Limit::Each(0.0)),
+            ("rss_mb", Limit::Each(100.0)),
         ],
     },
     Program {

@@ -145,6 +145,8 @@ fn what_is_remembered_is_bounded() {
     }
     assert!(matches!(bench.consider(&paths[2]), Outcome::Refused { again: true, .. }));
     assert!(matches!(bench.consider(&paths[0]), Outcome::Refused { again: false, .. }), "it was forgotten");
+    bench.manager.shed_cache();
+    assert!(matches!(bench.consider(&paths[2]), Outcome::Refused { again: false, .. }), "all were given up");
 }
 
 #[test]

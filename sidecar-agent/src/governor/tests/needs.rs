@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sidecar_common::Status;
 
 use crate::{
-    config::{Config, Sink},
+    config::{Action, CommandAction, Config, HandlerConfig, HttpAction, Sink, When},
     event::Event,
     governor::{Budget, LEAST_QUEUE_BYTES, event_bytes, needs},
     mapping::EventKind,
@@ -37,6 +37,46 @@ fn a_budget_below_the_needs_is_named_with_the_number() {
     assert!(error.contains("68 MB for the ring"), "{error}");
     assert_eq!(needs.queue_bytes(&budget(20)), LEAST_QUEUE_BYTES);
     assert_eq!(needs.check(&budget(least)), Ok(()));
+}
+
+fn handler(action: Action) -> HandlerConfig {
+    HandlerConfig {
+        name: "h".to_owned(),
+        events: Vec::new(),
+        when: When::default(),
+        queue_size: 10,
+        queue_bytes: 1_000_000,
+        drop_on_full: true,
+        action,
+    }
+}
+
+#[test]
+fn what_waits_for_readers_and_handlers_counts() {
+    let mut config = Config::default();
+    let before = needs(&config);
+    assert_eq!((before.streams, before.handlers), (4 << 20, 0));
+    config.http.max_streams = 1000;
+    config.handlers = vec![
+        handler(Action::Http(HttpAction {
+            url: String::new(),
+            headers: Vec::new(),
+            timeout_sec: 1.0,
+            max_attempts: 1,
+            spool_events: 10,
+            spool_bytes: 9_000_000,
+            rate_limit: 1.0,
+        })),
+        handler(Action::Command(CommandAction {
+            command: Vec::new(),
+            timeout_sec: 1.0,
+            concurrency: 1,
+            rate_limit: 1.0,
+        })),
+    ];
+    let after = needs(&config);
+    assert_eq!((after.streams, after.handlers), (1000 * (64 << 10), 9_000_000 + 2 * 1_000_000));
+    assert_eq!(after.fixed() - before.fixed(), after.streams + after.handlers - before.streams);
 }
 
 #[test]
@@ -73,6 +113,7 @@ fn event(data: Value) -> Event {
         sample_rate: 1.0,
         data: serde_json::Map::from_iter([("data".to_owned(), data)]),
         key: None,
+        precious: false,
         kind: EventKind::Generic,
     }
 }

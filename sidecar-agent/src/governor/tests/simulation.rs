@@ -32,6 +32,19 @@ fn a_flood_of_40_percent_is_under_5_within_10_seconds_and_full_again_a_minute_af
     }
 }
 
+/// As measured: 170,000 hits a second of tests, each start of which is held, cost 40 %, and counting them 3.4 %.
+#[test]
+fn a_flood_whose_counting_takes_most_of_the_budget_is_never_let_go() {
+    let mut plant = Plant::new(Costs { base: 0.4, count: 0.02, kept: 0.215 });
+    let flood = Load { hits: 170.0, failures: 0.0005 };
+    plant.seconds(60, QUIET);
+    let over: Vec<u64> = (0..60).filter(|_| plant.second(flood).attached && plant.cost > 5.0).collect();
+    assert!((1..10).contains(&over.len()) && over.iter().all(|second| *second < 10), "{over:?}");
+    assert_eq!((plant.level(), plant.lost_failures), (Level::CountOnly, 0.0));
+    let seconds = (1..=60).find(|_| plant.second(QUIET).level == Level::Full);
+    assert!(seconds.is_some(), "{:?}", plant.governor.view());
+}
+
 #[test]
 fn under_every_flood_that_counting_alone_does_not_cost_the_budget_is_kept_within_10_seconds() {
     for hits in [8.0, 10.0, 12.0, 20.0, 40.0, 80.0, 150.0, 200.0] {

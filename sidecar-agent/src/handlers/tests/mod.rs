@@ -43,6 +43,7 @@ fn event(test_id: &str) -> Event {
         sample_rate: 1.0,
         data: serde_json::Map::new(),
         key: None,
+        precious: false,
         kind: EventKind::TestEnd,
     }
 }
