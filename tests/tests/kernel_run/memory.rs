@@ -109,7 +109,7 @@ pub(crate) fn nobody_takes_anything() -> Result<()> {
     let handlers = format!(
         "handlers:
   - {{name: hangs, type: command, timeout_sec: 600, rate_limit: 1000, command: [/bin/sleep, '600']}}
-  - {{name: silent, type: http, timeout_sec: 300, rate_limit: 100000, url: 'http://{}/'}}
+  - {{name: silent, type: http, timeout_sec: 300, rate_limit: 10000, url: 'http://{}/'}}
 ",
         server.local_addr()?
     );

@@ -147,7 +147,7 @@ fn draw(series: &Series) -> Result<String> {
     let mut out = format!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">
 <style>
-text{{fill:#57606a}}.title{{font-weight:bold}}.mark,.note{{text-anchor:end}}.time{{text-anchor:middle}}
+text{{fill:#6e7781}}.title{{font-weight:bold}}.mark,.note{{text-anchor:end}}.time{{text-anchor:middle}}
 path{{fill:none}}.grid{{stroke:#8c959f;stroke-opacity:.3}}.limit{{stroke:#d9534f;stroke-dasharray:5 4}}.line{{stroke-width:1.6;stroke-linejoin:round}}
 .load{{fill:#8c959f;fill-opacity:.13}}
 @media(prefers-color-scheme:dark){{text{{fill:#adbac7}}}}
