@@ -66,22 +66,8 @@ impl Scratch {
         Ok(path)
     }
 
-    /// Waits until the sink has `count` events, gives them, and checks that no more come with them.
-    ///
-    /// # Errors
-    /// With the agent's log, when they do not come.
-    pub fn wait_for_events(&self, agent: &Agent, count: usize) -> Result<Vec<serde_json::Value>> {
-        let found = until(&format!("{count} events"), || {
-            let found = events(&self.sink())?;
-            anyhow::ensure!(found.len() >= count, "{} of {count} events", found.len());
-            Ok(Some(found))
-        });
-        let found = found.with_context(|| agent.log())?;
-        assert_eq!(found.len(), count, "more events than hits: {found:?}");
-        Ok(found)
-    }
-
-    /// The same for the events of one provider: other tests of this machine may fire sidecar's own markers.
+    /// Waits until the sink has `count` events of one provider, gives them, and checks that no more come with them. Other
+    /// tests of this machine may fire sidecar's own markers.
     ///
     /// # Errors
     /// With the agent's log, when they do not come.

@@ -40,7 +40,7 @@ pub(crate) fn executed() -> Result<()> {
     wait_until_found(&agent, &target)?;
     target.run(&["tests 1 2 0", "tests 3 1 1", "hit 1"])?;
 
-    let events = scratch.wait_for_events(&agent, 7)?;
+    let events = scratch.wait_for_events_of(&agent, provider, 7)?;
     let of = |kind: &str| -> Vec<&serde_json::Value> {
         events.iter().filter(|event| event["event_type"] == format!("{provider}_{kind}")).collect()
     };

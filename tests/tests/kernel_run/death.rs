@@ -45,7 +45,7 @@ pub(crate) fn stopped_and_continued() -> Result<()> {
     let (hits, kept) = balance(&metrics, target.provider(), "hit");
     assert_eq!(hits, 5000);
     assert!(kept > 0 && kept < 5000, "a ring of 64 KiB holds fewer: {kept}");
-    scratch.wait_for_events(&agent, usize::try_from(kept)?)?;
+    scratch.wait_for_events_of(&agent, target.provider(), usize::try_from(kept)?)?;
     until("health tells of the loss", || {
         let health = agent.health()?;
         Ok((health["components"]["ring"]["status"] == "degraded").then_some(()))

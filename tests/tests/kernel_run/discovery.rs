@@ -37,7 +37,7 @@ pub(crate) fn configured_files() -> Result<()> {
     first.run(&["hit 1"])?;
     second.run(&["hit 2"])?;
     assert_eq!(hits(&agent, &provider, 3)?, 3);
-    scratch.wait_for_events(&agent, 3)?;
+    scratch.wait_for_events_of(&agent, &provider, 3)?;
     agent.finish()?;
     Ok(())
 }

@@ -56,7 +56,7 @@ pub(crate) fn renamed() -> Result<()> {
     let last = Target::with(&scratch.path("last"), target.provider(), &[])?;
     wait_until_found(&agent, &last)?;
     std::process::Command::new(scratch.path("moved")).arg("hit 4").status()?;
-    scratch.wait_for_events(&agent, 10)?;
+    scratch.wait_for_events_of(&agent, target.provider(), 10)?;
     assert_eq!(balance(&agent.metrics()?, target.provider(), "hit"), (10, 10));
     agent.finish()?;
     Ok(())
@@ -107,7 +107,7 @@ pub(crate) fn deleted() -> Result<()> {
     until("its specs are taken back", || {
         Ok((balance(&agent.metrics()?, target.provider(), "hit") == (8, 8)).then_some(()))
     })?;
-    scratch.wait_for_events(&agent, 8)?;
+    scratch.wait_for_events_of(&agent, target.provider(), 8)?;
     agent.finish()?;
     Ok(())
 }
@@ -151,7 +151,7 @@ pub(crate) fn hostile() -> Result<()> {
     );
     let agent = Agent::start(&scratch.config(&format!("{ALL}{files}{}", target.probes()))?)?;
     target.run(&["hit 2"])?;
-    scratch.wait_for_events(&agent, 2)?;
+    scratch.wait_for_events_of(&agent, target.provider(), 2)?;
     let log = agent.log();
     assert!(log.contains("32-bit, but (unusable) a 32-bit ELF file"), "{log}");
     assert!(log.contains("sections, but (unusable) the table of sections ends at byte"), "{log}");

@@ -17,7 +17,7 @@ pub(crate) fn unread_argument() -> Result<()> {
         Agent::start(&scratch.config(&format!("sampling: {{enabled: false}}\n{}", target.probes()))?)?;
     wait_until_found(&agent, &target)?;
     target.run(&["odd"])?;
-    let event = scratch.wait_for_events(&agent, 1)?.remove(0);
+    let event = scratch.wait_for_events_of(&agent, target.provider(), 1)?.remove(0);
     assert_eq!((&event["data"]["first"], &event["data"]["third"]), (&1.into(), &"three".into()), "{event}");
     assert!(event["data"]["second"].is_null(), "{event}");
     agent.finish()?;
@@ -44,7 +44,7 @@ probes:
     let agent = Agent::start(&scratch.config(&section)?)?;
     wait_until_found(&agent, &target)?;
     target.run(&["tests 5 1 0", "tests 6 1 3", "tests 7 1 4", "hit 10"])?;
-    let events = scratch.wait_for_events(&agent, 3)?;
+    let events = scratch.wait_for_events_of(&agent, target.provider(), 3)?;
     let found: Vec<_> = events
         .iter()
         .map(|e| {
