@@ -150,28 +150,32 @@ pub(crate) fn refused() -> Result<()> {
     Ok(())
 }
 
-/// Rates, the budget, limits of queues, boosts, health checks; handlers that come and go, and one that stays.
+/// Rates, the budget (with room for what the handlers may hold), limits of queues, boosts, health checks; handlers that come and go, and one that stays.
 fn variant(scratch: &Scratch, target: &Target, round: u64) -> String {
     let handler = |name: &str, event: &str| {
-        let (file, room) = (scratch.path(name), "queue_size: 1000000, queue_bytes: 1000000000");
+        let (file, room) = (scratch.path(name), "queue_size: 1000000, queue_bytes: 100000000");
         format!("{{name: {name}, type: jsonl, {room}, events: [{event}], path: {}}}", file.display())
     };
     let stays = handler("stays", &format!("{}_hit", target.provider()));
     let (resources, sampling, handlers) = match round % 6 {
-        0 => ("max_cpu_percent: 100", "{events: 1}", String::new()),
-        1 => ("max_cpu_percent: 100", "{events: 1, traces: 0.5}", format!(", {}", handler("comes", "none"))),
-        2 => ("max_cpu_percent: 90", "{enabled: false}", String::new()),
+        0 => ("max_cpu_percent: 100, max_memory_mb: 1000", "{events: 1}", String::new()),
+        1 => (
+            "max_cpu_percent: 100, max_memory_mb: 1000",
+            "{events: 1, traces: 0.5}",
+            format!(", {}", handler("comes", "none")),
+        ),
+        2 => ("max_cpu_percent: 90, max_memory_mb: 1000", "{enabled: false}", String::new()),
         3 => (
-            "max_cpu_percent: 100, max_queue_size: 20000",
+            "max_cpu_percent: 100, max_memory_mb: 1000, max_queue_size: 20000",
             "{events: 1}",
             format!(", {}", handler("other", "none")),
         ),
         4 => (
-            "max_cpu_percent: 100, drop_on_full: false",
+            "max_cpu_percent: 100, max_memory_mb: 1000, drop_on_full: false",
             "{events: 1, adaptive: {boost_factor: 2}}",
             ", {name: runs, type: command, events: [none], command: [/bin/true]}".to_owned(),
         ),
-        _ => ("max_cpu_percent: 100, max_memory_mb: 120", "{events: 1, debug_logs: 0}", String::new()),
+        _ => ("max_cpu_percent: 100, max_memory_mb: 1200", "{events: 1, debug_logs: 0}", String::new()),
     };
     format!(
         "{}resources: {{{resources}}}\nreload: {{watch: false}}\nshutdown: {{grace_sec: 1}}\nprofiling: {{enabled: false}}\nsampling: {sampling}\n\
@@ -226,7 +230,8 @@ pub(crate) fn under_load() -> Result<()> {
     running.finish()?;
     let accounts = Accounts::once(&agent, &control, |accounts| {
         let stays = accounts.named("handlers", "stays")?;
-        ensure!(stays["done"] == HITS * RELOADS, "the handler that stays has them all: {stays}");
+        let balance = &accounts.stats["balance"];
+        ensure!(stays["done"] == HITS * RELOADS, "the handler that stays has them all: {stays}, {balance}");
         let now = belongings(&agent)?;
         ensure!(now[0] <= before.1[0] + 2 && now[1] <= before.1[1] + 2, "{before:?}, and now {now:?}");
         Ok(())
