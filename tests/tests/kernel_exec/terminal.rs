@@ -69,8 +69,9 @@ pub(crate) fn keys() -> Result<()> {
     let (status, seen) = terminal.finish()?;
     ensure!(status.signal() == Some(libc::SIGQUIT), "{status}: {seen}");
 
-    // Without a trap the command dies of it, and so does sidecar.
-    let mut terminal = on_terminal(exec.command(&["sh", "-c", "echo ready; sleep 600"])?)?;
+    // Without a trap the command dies of it, and so does sidecar. One process: a shell's child that has yet to let go of
+    // the shell's handlers would swallow the key, and the shell wait for it.
+    let mut terminal = on_terminal(exec.command(&["sh", "-c", "echo ready; exec sleep 600"])?)?;
     terminal.wait_for("ready")?;
     terminal.press("\x03")?;
     let (status, seen) = terminal.finish()?;
