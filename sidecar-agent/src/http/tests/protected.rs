@@ -198,6 +198,12 @@ fn configured_headers_are_in_every_answer_over_tcp() {
     }
 }
 
+/// Where CI must not leave it out.
+fn skipped(reason: &str) {
+    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "it can't run here: {reason}");
+    println!("SKIPPED the_socket_is_for_root_and_the_agents_own_user: {reason}");
+}
+
 /// Another user of this node reaches neither the socket nor, if it were open to them, anything behind it.
 #[test]
 fn the_socket_is_for_root_and_the_agents_own_user() {
@@ -206,8 +212,7 @@ fn the_socket_is_for_root_and_the_agents_own_user() {
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
     if !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED the_socket_is_for_root_and_the_agents_own_user: only root can be somebody else");
-        return;
+        return skipped("only root can be somebody else");
     }
     for (directory, mode) in
         [(server.directory.path(), 0o755), (path.parent().unwrap(), 0o755), (&path, 0o666)]
@@ -219,8 +224,7 @@ fn the_socket_is_for_root_and_the_agents_own_user() {
     let mut command = std::process::Command::new("python3");
     std::os::unix::process::CommandExt::uid(&mut command, 65_534);
     let Ok(output) = command.args(["-c", client]).arg(&path).output() else {
-        println!("SKIPPED the_socket_is_for_root_and_the_agents_own_user: there is no python3");
-        return;
+        return skipped("there is no python3");
     };
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("403 Forbidden") && said.contains("use sudo"), "{output:?}");
