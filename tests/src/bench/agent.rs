@@ -180,12 +180,14 @@ impl Metrics {
     }
 }
 
-/// The part of a configuration that watches the markers `raw:hit` and `raw:end` of one program, and nothing else.
+/// The part of a configuration that watches the markers `raw:hit` and `raw:end` of one program, and nothing else. Nothing
+/// is given up for a budget: what is measured with it is the cost of all of it.
 #[must_use]
 pub fn watch_raw(program: &Path) -> String {
     format!(
         "http: {{listen: \"127.0.0.1:0\"}}
 sinks: [{{type: jsonl, path: /dev/null}}]
+profiling: {{enabled: false}}
 discovery:
   exec: false
   files: ['{}']

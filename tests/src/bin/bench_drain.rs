@@ -21,7 +21,7 @@ fn main() -> Result<()> {
     let seconds = args.next().map_or(Ok(20), |seconds| seconds.parse())?;
     let config = watch_raw(&std::env::current_exe()?) + "sampling: {enabled: false}\n";
     let mut agent = Agent::start(&config)?;
-    ensure!(raw::semaphores()[2] == 1, "the agent does not listen. Its log:\n{}", agent.log()?);
+    ensure!(raw::semaphores()[2] > 0, "the agent does not listen. Its log:\n{}", agent.log()?);
 
     let run = c"run-2026-11-24T04:30:00Z-0000001".as_ptr() as u64;
     let ids: Vec<String> = (0..TESTS).map(|i| format!("checkout::cart::adds_twice_{i:05}\0")).collect();

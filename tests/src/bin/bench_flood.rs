@@ -34,7 +34,11 @@ const STAYS: Duration = Duration::from_secs(5);
 
 fn start(events: &Path, more: &str) -> Result<Agent> {
     let agent = Agent::start(&(watch_tests(&std::env::current_exe()?, events) + more))?;
-    ensure!(raw::semaphores()[1..] == [1, 1], "the agent does not listen. Its log:\n{}", agent.log()?);
+    ensure!(
+        raw::semaphores()[1..].iter().all(|listeners| *listeners > 0),
+        "the agent does not listen. Its log:\n{}",
+        agent.log()?
+    );
     Ok(agent)
 }
 

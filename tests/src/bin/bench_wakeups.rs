@@ -21,7 +21,7 @@ const READER: &str = "sidecar-data";
 fn measure(what: &str, rate: f64) -> Result<Vec<serde_json::Value>> {
     let config = watch_raw(&std::env::current_exe()?) + &format!("sampling: {{events: {rate}}}\n");
     let agent = Agent::start(&config)?;
-    ensure!(raw::semaphores()[0] == 1, "the agent does not listen. Its log:\n{}", agent.log()?);
+    ensure!(raw::semaphores()[0] > 0, "the agent does not listen. Its log:\n{}", agent.log()?);
     let reader = || usage::of_threads(agent.pid(), |name| name == READER);
     let before = reader()?;
     let fired: Vec<load::Fired> = std::thread::scope(|scope| {
