@@ -59,7 +59,7 @@ impl ProbePoint {
 /// A map of one of the kinds that the object holds.
 fn map_data(map: &Map) -> Option<&MapData> {
     match map {
-        Map::Array(data) | Map::HashMap(data) | Map::LruHashMap(data) | Map::RingBuf(data) => Some(data),
+        Map::Array(data) | Map::HashMap(data) | Map::RingBuf(data) => Some(data),
         _ => None,
     }
 }

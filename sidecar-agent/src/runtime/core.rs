@@ -187,14 +187,12 @@ impl Core {
 
     /// Gives memory up.
     fn shed(&self, shed: Shed) {
-        let queue = match shed {
-            Shed::Nothing => return,
-            Shed::Caches => false,
-            Shed::Queue => true,
-        };
-        if let Some(steering) = self.steering() {
-            steering.shed_caches();
-            if queue {
+        let Some(steering) = self.steering() else { return };
+        match shed {
+            Shed::Nothing => {}
+            Shed::Caches => steering.shed_caches(),
+            Shed::Queue => {
+                steering.shed_caches();
                 steering.shed_queue();
             }
         }

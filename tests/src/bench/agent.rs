@@ -180,6 +180,13 @@ impl Metrics {
     }
 }
 
+/// The probe of `raw:end`, in a list.
+const END: &str = "  - provider: raw
+    marker: end
+    event: test_end
+    args: [key, test_id, run_id, {role: status, type: integer}, duration, attempt]
+";
+
 /// The part of a configuration that watches the markers `raw:hit` and `raw:end` of one program, and nothing else. Nothing
 /// is given up for a budget: what is measured with it is the cost of all of it.
 #[must_use]
@@ -195,11 +202,7 @@ probes:
   - provider: raw
     marker: hit
     args: [key, test_id, run_id]
-  - provider: raw
-    marker: end
-    event: test_end
-    args: [key, test_id, run_id, {{role: status, type: integer}}, duration, attempt]
-",
+{END}",
         program.display()
     )
 }
@@ -220,11 +223,7 @@ probes:
     marker: start
     event: test_start
     args: [key, test_id, run_id]
-  - provider: raw
-    marker: end
-    event: test_end
-    args: [key, test_id, run_id, {{role: status, type: integer}}, duration, attempt]
-",
+{END}",
         events.display(),
         program.display()
     )

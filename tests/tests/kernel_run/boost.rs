@@ -62,13 +62,28 @@ pub(crate) fn by_request() -> Result<()> {
     Ok(())
 }
 
+/// Four anomalies of tests are seen, and boost nothing.
+fn four_are_too_few(control: &Control) -> Result<()> {
+    let state = signal(control, "test_events")?;
+    assert_eq!((&state["has_boost"], &state["anomalies_in_window"]), (&false.into(), &4.into()), "{state}");
+    Ok(())
+}
+
+/// Waits until no boost of tests is on, and their rate is the configured one again.
+fn wait_for_the_end(control: &Control) -> Result<()> {
+    until("the boost is gone", || {
+        let state = signal(control, "test_events")?;
+        ensure!(state["has_boost"] == false && state["effective_rate"] == 0.1, "{state}");
+        Ok(Some(()))
+    })
+}
+
 pub(crate) fn by_failures() -> Result<()> {
     let scratch = Scratch::new()?;
     let target = Target::compile(&scratch.path("target"))?;
     let (agent, control) = begin(&scratch, &target)?;
     target.run(&["tests 0 4 1"])?;
-    let state = signal(&control, "test_events")?;
-    assert_eq!((&state["has_boost"], &state["anomalies_in_window"]), (&false.into(), &4.into()), "{state}");
+    four_are_too_few(&control)?;
     target.run(&["tests 4 1 1"])?;
     let state = signal(&control, "test_events")?;
     assert_eq!((&state["has_boost"], &state["effective_rate"]), (&true.into(), &1.0.into()), "{state}");
@@ -100,16 +115,11 @@ pub(crate) fn by_slow_tests() -> Result<()> {
     assert!((0.02..0.5).contains(&limit), "{limit}");
     // A second each.
     target.run(&["tests 1000000 4 0"])?;
-    let state = signal(&control, "test_events")?;
-    assert_eq!((&state["has_boost"], &state["anomalies_in_window"]), (&false.into(), &4.into()), "{state}");
+    four_are_too_few(&control)?;
     target.run(&["tests 1000004 1 0"])?;
     let state = signal(&control, "test_events")?;
     assert_eq!((&state["has_boost"], &state["boosts"]), (&true.into(), &1.into()), "{state}");
-    until("the boost has ended by itself", || {
-        let state = signal(&control, "test_events")?;
-        ensure!(state["has_boost"] == false && state["effective_rate"] == 0.1, "{state}");
-        Ok(Some(()))
-    })?;
+    wait_for_the_end(&control)?;
     agent.finish()?;
     Ok(())
 }
@@ -130,11 +140,7 @@ pub(crate) fn by_reports() -> Result<()> {
     target.run(&["tests 0 50 0"])?;
     scratch.wait_for_events_of(&agent, target.provider(), 100)?;
     control.json("DELETE", "/api/v1/sampling/test_events/boost", "")?;
-    until("the boost is gone", || {
-        let state = signal(&control, "test_events")?;
-        ensure!(state["has_boost"] == false && state["effective_rate"] == 0.1, "{state}");
-        Ok(Some(()))
-    })?;
+    wait_for_the_end(&control)?;
     agent.finish()?;
     Ok(())
 }
