@@ -77,7 +77,7 @@ families! {
     DECODE_ERRORS = "sidecar_decode_errors_total", COUNTER, ["reason"],
         "Records that could not be decoded; part of sidecar_errors_total.";
     QUEUE_SIZE = "sidecar_queue_size", GAUGE, [],
-        "Events that wait in the agent's queue.";
+        "Events that wait in the agent's queue, or are just being handed on.";
     QUEUE_CAPACITY = "sidecar_queue_capacity", GAUGE, [],
         "Most events that the agent's queue holds.";
     QUEUE_HIGH_WATER = "sidecar_queue_high_water", GAUGE, [],

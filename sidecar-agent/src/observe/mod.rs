@@ -23,7 +23,11 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::Ordering, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -139,12 +143,13 @@ impl Observer {
         let queue = Arc::new(queue);
 
         let source = Arc::clone(&queue);
+        let tallies = Arc::clone(&shared.tallies);
         let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(ObserveError::Thread)?;
         let events = thread::Builder::new()
             .name("sidecar-events".to_owned())
             .spawn(move || {
                 priority::raise();
-                runtime.block_on(feed(&source, &mut consumer));
+                runtime.block_on(feed(&source, &mut consumer, &tallies.handed_on));
             })
             .map_err(ObserveError::Thread)?;
         let (executed, execs) = mpsc::sync_channel(EXECS_WAITING);
@@ -186,7 +191,7 @@ impl Observer {
     /// Totals of all probes.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        self.shared.totals(self.queue.stats())
+        self.shared.totals(self.shared.tallies.queue(&self.queue))
     }
 
     /// What a scrape reads, for other threads.
@@ -244,10 +249,10 @@ impl Observer {
         true
     }
 
-    /// Counters of the queue between the ring and the consumer.
+    /// Counters of the queue between the ring and the consumer; what the consumer has in hand still waits.
     #[must_use]
     pub fn queue(&self) -> QueueStats {
-        self.queue.stats()
+        self.shared.tallies.queue(&self.queue)
     }
 }
 
@@ -263,18 +268,22 @@ fn weigh(event: &Event) -> usize {
     event_bytes(event) as usize
 }
 
-/// Empties the queue into the consumer until it is closed.
-async fn feed(queue: &Queue<Event>, consumer: &mut impl Consumer) {
+/// Empties the queue into the consumer until it is closed. `handed_on` is how many events the consumer has done with.
+async fn feed(queue: &Queue<Event>, consumer: &mut impl Consumer, handed_on: &AtomicU64) {
     let mut batch = Vec::with_capacity(BATCH);
     loop {
-        if queue.try_pop_many(&mut batch, BATCH) == 0 {
-            consumer.idle();
-            if queue.pop_many(&mut batch, BATCH).await == 0 {
-                return;
-            }
-        }
+        let taken = batch.len() as u64;
         for event in batch.drain(..) {
             consumer.take(event);
+        }
+        if queue.try_pop_many(&mut batch, BATCH) > 0 {
+            handed_on.fetch_add(taken, Ordering::Release);
+            continue;
+        }
+        consumer.idle();
+        handed_on.fetch_add(taken, Ordering::Release);
+        if queue.pop_many(&mut batch, BATCH).await == 0 {
+            return;
         }
     }
 }
@@ -316,7 +325,7 @@ struct Snapshots {
 
 impl Source for Snapshots {
     fn snapshot(&self) -> Snapshot {
-        let snapshot = self.shared.snapshot(self.queue.stats());
+        let snapshot = self.shared.snapshot(self.shared.tallies.queue(&self.queue));
         self.shared.tallies.snapshots.fetch_add(1, Ordering::Relaxed);
         snapshot
     }

@@ -37,7 +37,8 @@ impl Core {
             last_error,
             queue_size: queue.len,
             queue_capacity: queue.capacity,
-            queue_utilization_ratio: queue.len as f64 / queue.capacity.max(1) as f64,
+            // What is in hand has left its place.
+            queue_utilization_ratio: (queue.len as f64 / queue.capacity.max(1) as f64).min(1.0),
             running: self.steering().is_some_and(|steering| !steering.is_suspended()),
             uptime_seconds: self.started.elapsed().as_secs_f64(),
             balance,
