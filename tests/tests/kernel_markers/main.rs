@@ -13,7 +13,7 @@ use sidecar_tests::exec::Ran;
 use sidecar_tests::{agent, kernel::trial};
 
 /// A test's body.
-type Body = Box<dyn FnOnce() -> Result<()> + Send>;
+type Body = Box<dyn Fn() -> Result<()> + Send>;
 
 /// A name, what the program is told to do, and what has to be in the report of that.
 type Checked = (&'static str, &'static str, fn(&Ran) -> Result<()>);

@@ -1,4 +1,4 @@
-//! Sums what the test programs print: libtest's result lines and this project's `SKIPPED` lines.
+//! Sums what the test programs print: libtest's result lines and this project's `SKIPPED` and `FLAKY` lines.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,6 +14,8 @@ pub(crate) struct Counts {
     pub(crate) ignored: u64,
     /// `NAME: REASON` of each test that could not run here.
     pub(crate) skips: BTreeSet<String>,
+    /// `NAME: REASON` of each test that failed once and passed when it was tried again.
+    pub(crate) flaky: BTreeSet<String>,
 }
 
 impl Counts {
@@ -32,6 +34,8 @@ impl Counts {
             }
         } else if let Some(skip) = line.strip_prefix("SKIPPED ") {
             self.skips.insert(skip.to_owned());
+        } else if let Some(flaky) = line.strip_prefix("FLAKY ") {
+            self.flaky.insert(flaky.to_owned());
         }
     }
 
@@ -41,6 +45,7 @@ impl Counts {
         self.failed += other.failed;
         self.ignored += other.ignored;
         self.skips.extend(other.skips);
+        self.flaky.extend(other.flaky);
     }
 }
 
@@ -90,5 +95,14 @@ mod tests {
         other.see("SKIPPED counting: no BPF");
         sum.add(other);
         assert_eq!(Vec::from_iter(sum.skips), ["cold_strings: not root", "counting: no BPF"]);
+    }
+
+    #[test]
+    fn a_test_that_was_tried_again_is_named() {
+        let (mut sum, mut other) = (Counts::default(), Counts::default());
+        other.see("FLAKY counting: 3 of 4 arrived");
+        other.see("a FLAKY line of somebody else");
+        sum.add(other);
+        assert_eq!(Vec::from_iter(sum.flaky), ["counting: 3 of 4 arrived"]);
     }
 }

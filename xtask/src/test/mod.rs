@@ -2,7 +2,7 @@
 //!
 //! A test that cannot run where it is prints a line `SKIPPED NAME: REASON` on standard output and reports
 //! itself as ignored. Such lines are repeated at the end; with `CI=true` they fail the run, because CI is
-//! where every test has to run.
+//! where every test has to run. A kernel test that fails is tried once more; one that passes then is named at the end.
 
 mod counts;
 mod steps;
@@ -101,6 +101,9 @@ fn close(sum: &Counts, outcomes: &[(&str, Outcome)], ci: bool, begun: Instant) {
     }
     for skip in &sum.skips {
         println!("skipped: {skip}");
+    }
+    for flaky in &sum.flaky {
+        println!("flaky (failed once, then passed): {flaky}");
     }
     if ci && !sum.skips.is_empty() {
         println!("FAILED: CI=true, and {} tests could not run here", sum.skips.len());

@@ -12,6 +12,9 @@ const KERNEL_PREFIX: &str = "kernel";
 /// Tells the agent to load this BPF object in place of the one that is built into it.
 const OBJECT_VARIABLE: &str = "SIDECAR_BPF_OBJECT";
 
+/// Says how often a kernel test that fails is tried again: see `tests/src/kernel/trial.rs`.
+const RETRIES_VARIABLE: &str = "SIDECAR_TEST_RETRIES";
+
 /// One check.
 pub(crate) struct Step {
     /// Its name in the output.
@@ -82,6 +85,7 @@ fn succeed(mut command: std::process::Command) -> Result<(), Stop> {
 
 /// Runs a command that runs tests.
 fn count(mut command: std::process::Command, counts: &mut Counts) -> Result<(), Stop> {
+    command.env(RETRIES_VARIABLE, "1");
     println!("$ {}", process::shown(&command));
     count_into(&mut command, counts, &mut std::io::stdout())
 }
