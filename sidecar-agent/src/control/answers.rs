@@ -116,9 +116,11 @@ pub struct Balance {
     pub received: u64,
     /// Records in the ring that the agent has not read yet.
     pub not_yet_read: u64,
-    /// Events handed on to sinks, handlers and streams.
+    /// Events taken from the agent's queue, to be handed on to sinks, handlers and streams.
     pub processed: u64,
-    /// Events that wait in the agent's queue, or are just being handed on.
+    /// Of these, events that are just being handed on.
+    pub in_flight: u64,
+    /// Events that wait in the agent's queue.
     pub queued: u64,
     /// Dropped events by reason.
     pub dropped: Drops,

@@ -172,6 +172,7 @@ impl Page<'_> {
             (families::RECORDS, snapshot.records_received),
             (families::RECORDS_PROCESSED, snapshot.queue.processed),
             (families::PROCESS_LOST, snapshot.process_lost),
+            (families::RECORDS_IN_FLIGHT, snapshot.in_flight),
             (families::QUEUE_SIZE, snapshot.queue.len),
             (families::QUEUE_CAPACITY, snapshot.queue.capacity),
             (families::QUEUE_HIGH_WATER, snapshot.queue.high_water),

@@ -76,6 +76,8 @@ families! {
         "Errors by component; the log has their text.";
     DECODE_ERRORS = "sidecar_decode_errors_total", COUNTER, ["reason"],
         "Records that could not be decoded; part of sidecar_errors_total.";
+    RECORDS_IN_FLIGHT = "sidecar_records_in_flight", GAUGE, [],
+        "Of the records processed, those whose event is just being handed on.";
     QUEUE_SIZE = "sidecar_queue_size", GAUGE, [],
         "Events that wait in the agent's queue, or are just being handed on.";
     QUEUE_CAPACITY = "sidecar_queue_capacity", GAUGE, [],

@@ -137,6 +137,8 @@ pub struct Snapshot {
     pub process_lost: u64,
     /// The queue between decoding and the rest.
     pub queue: QueueStats,
+    /// Events taken from it that are just being handed on.
+    pub in_flight: u64,
     /// The sinks, each with its queue.
     pub sinks: Vec<SinkStats>,
     /// What the runtime around the observer knows; none for `exec`.

@@ -191,7 +191,7 @@ impl Observer {
     /// Totals of all probes.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        self.shared.totals(self.shared.tallies.queue(&self.queue))
+        self.shared.totals(self.queue.stats())
     }
 
     /// What a scrape reads, for other threads.
@@ -249,10 +249,10 @@ impl Observer {
         true
     }
 
-    /// Counters of the queue between the ring and the consumer; what the consumer has in hand still waits.
+    /// Counters of the queue between the ring and the consumer.
     #[must_use]
     pub fn queue(&self) -> QueueStats {
-        self.shared.tallies.queue(&self.queue)
+        self.queue.stats()
     }
 }
 
@@ -325,7 +325,7 @@ struct Snapshots {
 
 impl Source for Snapshots {
     fn snapshot(&self) -> Snapshot {
-        let snapshot = self.shared.snapshot(self.shared.tallies.queue(&self.queue));
+        let snapshot = self.shared.snapshot(&self.queue);
         self.shared.tallies.snapshots.fetch_add(1, Ordering::Relaxed);
         snapshot
     }

@@ -1,22 +1,23 @@
 //! The state as metrics and health read it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::atomic::Ordering};
 
 use sidecar_common::Histogram;
 
 use super::{retired::add, shared::Shared, tallies::Tallies};
 use crate::{
     config::rate_of,
+    event::Event,
     mapping::{EventKind, Role},
     metrics::{ProbeStats, SignalBoost, Snapshot},
     sampling::in_force,
-    sinks::QueueStats,
+    sinks::Queue,
 };
 
 impl Shared {
     /// Copies everything. Holds the kernel's lock for one system call a counter; the path of events waits for none
     /// of these locks, and this does not wait for a file that is being read or attached to.
-    pub(super) fn snapshot(&self, queue: QueueStats) -> Snapshot {
+    pub(super) fn snapshot(&self, queue: &Queue<Event>) -> Snapshot {
         let mut probes: HashMap<(String, String), ProbeStats> = HashMap::new();
         let mut histograms: HashMap<(String, String), u32> = HashMap::new();
         let mut specs = Vec::new();
@@ -82,6 +83,9 @@ impl Shared {
         }
         drop(retired);
         let tallies = &self.tallies;
+        // In this order, so that nothing seems to be handed on too early.
+        let handed_on = tallies.handed_on.load(Ordering::Acquire);
+        let queue = queue.stats();
         Snapshot {
             probes: probes.into_values().collect(),
             attached_images: figures.images as u64,
@@ -98,6 +102,7 @@ impl Shared {
             ],
             process_lost: kernel.process_lost().unwrap_or_default() + Tallies::read(&tallies.execs_missed),
             queue,
+            in_flight: queue.processed.saturating_sub(handed_on),
             sinks: Vec::new(),
             runtime: None,
             errors: Vec::new(),

@@ -2,11 +2,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{
-    event::Event,
-    sinks::{Queue, QueueStats},
-};
-
 /// Counts of the agent itself. Monotonic.
 #[derive(Debug, Default)]
 pub(super) struct Tallies {
@@ -26,15 +21,5 @@ pub(super) struct Tallies {
 impl Tallies {
     pub(super) fn read(counter: &AtomicU64) -> u64 {
         counter.load(Ordering::Relaxed)
-    }
-
-    /// Counters of the queue in which what the consumer has in hand still waits: what counts as processed has gone to
-    /// everybody.
-    pub(super) fn queue(&self, queue: &Queue<Event>) -> QueueStats {
-        // In this order, so that nothing counts as processed too early.
-        let handed_on = self.handed_on.load(Ordering::Acquire);
-        let stats = queue.stats();
-        let in_hand = stats.processed.saturating_sub(handed_on);
-        QueueStats { len: stats.len + in_hand, processed: stats.processed - in_hand, ..stats }
     }
 }

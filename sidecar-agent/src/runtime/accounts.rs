@@ -37,8 +37,7 @@ impl Core {
             last_error,
             queue_size: queue.len,
             queue_capacity: queue.capacity,
-            // What is in hand has left its place.
-            queue_utilization_ratio: (queue.len as f64 / queue.capacity.max(1) as f64).min(1.0),
+            queue_utilization_ratio: queue.len as f64 / queue.capacity.max(1) as f64,
             running: self.steering().is_some_and(|steering| !steering.is_suspended()),
             uptime_seconds: self.started.elapsed().as_secs_f64(),
             balance,
@@ -79,6 +78,7 @@ fn balance(snapshot: &Snapshot) -> Balance {
         received,
         not_yet_read: (kept + recalled).saturating_sub(received),
         processed: queue.processed,
+        in_flight: snapshot.in_flight,
         queued: queue.len,
         dropped,
         balanced: hits == kept + sampled_out + lost + disabled

@@ -75,6 +75,7 @@ impl Accounts {
             ("disabled", "sidecar_disabled_total"),
             ("received", "sidecar_records_received_total"),
             ("processed", "sidecar_records_processed_total"),
+            ("in_flight", "sidecar_records_in_flight"),
             ("queued", "sidecar_queue_size"),
         ] {
             self.same(self.of(field), name, &[])?;

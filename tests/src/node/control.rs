@@ -88,7 +88,7 @@ impl Control {
     /// When it does not.
     pub fn settled(&self) -> Result<Value> {
         let balance = self.get("/api/v1/stats")?["balance"].clone();
-        let idle = balance["not_yet_read"] == 0 && balance["queued"] == 0;
+        let idle = ["not_yet_read", "queued", "in_flight"].iter().all(|part| balance[*part] == 0);
         ensure!(balance["balanced"] == true && idle, "{balance}");
         Ok(balance)
     }

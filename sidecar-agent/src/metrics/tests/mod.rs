@@ -190,6 +190,7 @@ fn full() -> Snapshot {
         decode_errors: vec![("truncated", 1), ("kind", 2)],
         process_lost: 13,
         queue,
+        in_flight: 3,
         sinks: vec![SinkStats {
             name: "stdout".into(),
             written: 70,
@@ -235,6 +236,7 @@ fn every_figure_of_the_snapshot_is_in_the_text() {
         (r#"sidecar_events_dropped_total{reason="write_failed"}"#, 8.0),
         (r#"sidecar_events_dropped_total{reason="serialize_failed"}"#, 1.0),
         ("sidecar_records_processed_total", 20.0),
+        ("sidecar_records_in_flight", 3.0),
         (r#"sidecar_records_dropped_total{reason="queue_full_oldest"}"#, 4.0),
         (r#"sidecar_records_dropped_total{reason="kind"}"#, 2.0),
         (r#"sidecar_sink_events_received_total{sink="stdout"}"#, 50.0),
