@@ -12,7 +12,7 @@ pub const READER_LINGERING: u64 = 1;
 /// The reader sleeps until something comes: wake it for the next record.
 pub const READER_IDLE: u64 = 2;
 
-/// Switches for all programs. Only the agent writes them. 48 bytes.
+/// Switches for all programs. Only the agent writes them. 56 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Control {
@@ -41,6 +41,10 @@ pub struct Control {
     pub sampled_room: u32,
     /// Sets of slots for held starts ([`crate::HeldSet`]).
     pub held_sets: u32,
+    /// Sets of slots for calls whose returns are watched ([`crate::FrameSet`]).
+    pub frame_sets: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// Sampling of one signal, as the agent wants it. The kernel programs only read it. 64 bytes.
@@ -67,7 +71,7 @@ pub struct SignalState {
     pub reserved: u64,
 }
 
-const _: () = assert!(size_of::<Control>() == 48);
+const _: () = assert!(size_of::<Control>() == 56);
 const _: () = assert!(size_of::<SignalState>() == 64);
 
 #[cfg(feature = "user")]

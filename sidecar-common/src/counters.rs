@@ -3,7 +3,7 @@
 use crate::Status;
 
 /// Counters of one spec. `hits = kept + sampled_out + lost + disabled`; the ring has `kept + recalled` records of
-/// them. 176 bytes.
+/// them. 192 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -34,8 +34,13 @@ pub struct Counters {
     pub recall_lost: u64,
     /// Starts that were sampled out or found no room, and were held until their test's end.
     pub held: u64,
-    /// Zero.
-    pub reserved: u64,
+    /// Returns of a function whose entry is not known, so that they are in no histogram.
+    pub unmatched: u64,
+    /// Entries at which an earlier call was still remembered that had lain at the same place of the stack: it ended without
+    /// a return (longjmp, an exception), or one that the kernel did not see.
+    pub overwritten: u64,
+    /// Entries at which the oldest other call was forgotten, because there was no room.
+    pub evicted: u64,
 }
 
 /// Number of buckets of a [`Histogram`].
@@ -101,7 +106,7 @@ pub const fn bucket_of(ns: u64) -> usize {
     bits + v as usize
 }
 
-const _: () = assert!(size_of::<Counters>() == 176);
+const _: () = assert!(size_of::<Counters>() == 192);
 const _: () = assert!(size_of::<Histogram>() == 8 * (1 + HISTOGRAM_BUCKETS));
 
 #[cfg(feature = "user")]

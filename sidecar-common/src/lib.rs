@@ -8,6 +8,7 @@
 mod boost;
 mod control;
 mod counters;
+mod frame;
 mod held;
 mod record;
 mod spec;
@@ -18,20 +19,22 @@ pub use control::{
     Control, READER_AWAKE, READER_IDLE, READER_LINGERING, SCOPE_NODE, SCOPE_TREE, SignalState,
 };
 pub use counters::{Counters, HISTOGRAM_BUCKETS, Histogram, bucket_bound_ns, bucket_of};
+pub use frame::{FRAME_BUSY, FRAME_FREE, FRAME_WAYS, FrameSet, MAX_FRAMES};
 pub use held::{HELD_BUSY, HELD_BYTES, HELD_FREE, HELD_STRING, HELD_WAYS, HeldSet, HeldStart, MAX_HELD};
 pub use record::{
     RECORD_CLASSES, RECORD_EXEC, RECORD_EXIT, RECORD_HIT, RECORD_PRECIOUS, RecordHeader, STRING_LIMITS,
     VALUE_LEN, padded,
 };
 pub use spec::{
-    ArgSpec, EVENT_ANOMALY, EVENT_EXTERNAL, EVENT_GENERIC, EVENT_TEST_END, EVENT_TEST_START, FLAG_SIGNED,
-    KIND_BYTES, KIND_INTEGER, KIND_STRING, LOC_CONSTANT, LOC_INDEXED, LOC_MEMORY, LOC_REGISTER, LOC_UNREAD,
+    ArgSpec, EVENT_ANOMALY, EVENT_EXTERNAL, EVENT_GENERIC, EVENT_TEST_END, EVENT_TEST_START,
+    FLAG_NULL_IS_ZERO, FLAG_SIGNED, FRAME_ENTRY, FRAME_NONE, FRAME_RETURN, KIND_BYTES, KIND_INTEGER,
+    KIND_STRING, LOC_CONSTANT, LOC_ELAPSED, LOC_INDEXED, LOC_MEMORY, LOC_POINTED, LOC_REGISTER, LOC_UNREAD,
     NO_ARG, NO_HISTOGRAM, Spec, StatusEntry, StatusTable,
 };
 pub use status::Status;
 
 /// Version of this ABI. The agent refuses a BPF object whose `ABI_VERSION` map value differs.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// Most arguments that one site can have (the stapsdt limit).
 pub const MAX_ARGS: usize = 12;

@@ -12,9 +12,22 @@ pub const LOC_REGISTER: u8 = 2;
 pub const LOC_MEMORY: u8 = 3;
 /// The argument is in memory at register `base` + (register `index` << `scale`) + `value`.
 pub const LOC_INDEXED: u8 = 4;
+/// The argument is the time since the function was entered, in nanoseconds; it has none where that is not known.
+pub const LOC_ELAPSED: u8 = 5;
+/// The argument is in memory at the pointer that lies at register `base` + `value`, plus [`ArgSpec::inner`].
+pub const LOC_POINTED: u8 = 6;
 
 /// The argument is sign-extended from its size to 64 bits.
 pub const FLAG_SIGNED: u8 = 1;
+/// A NULL pointer on the way of [`LOC_POINTED`] makes the argument 0, where it would else be a fault.
+pub const FLAG_NULL_IS_ZERO: u8 = 2;
+
+/// The site is no function whose returns are watched.
+pub const FRAME_NONE: u8 = 0;
+/// The site is a function's entry: its time is remembered until the function returns.
+pub const FRAME_ENTRY: u8 = 1;
+/// The site is where a function has returned to.
+pub const FRAME_RETURN: u8 = 2;
 
 /// The argument is an integer.
 pub const KIND_INTEGER: u8 = 0;
@@ -55,14 +68,16 @@ pub struct ArgSpec {
     pub size: u8,
     /// Power of two by which the index is scaled: 0 to 3.
     pub scale: u8,
-    /// `FLAG_SIGNED` or 0.
+    /// `FLAG_SIGNED` and `FLAG_NULL_IS_ZERO`, or 0.
     pub flags: u8,
     /// One of the `KIND_` constants.
     pub kind: u8,
     /// For `KIND_BYTES`, the position of the argument that holds the length; else `NO_ARG`.
     pub len_arg: u8,
     /// Zero.
-    pub reserved: [u8; 6],
+    pub reserved: [u8; 2],
+    /// For `LOC_POINTED`, the bytes added to the pointer.
+    pub inner: i32,
 }
 
 /// What the kernel programs do at one site. The attach cookie is its index. 336 bytes.
@@ -103,8 +118,14 @@ pub struct Spec {
     pub max_string: u32,
     /// Hash seed mixed into keys that the kernel makes itself.
     pub seed: u64,
-    /// Zero.
-    pub reserved2: u64,
+    /// What entry and return of one function have in common and no other function has: the entry's index.
+    pub frame_id: u32,
+    /// Byte offset of the stack pointer in `pt_regs`.
+    pub frame_base: u16,
+    /// Bytes by which the stack pointer at the return is above that at the entry.
+    pub frame_popped: u8,
+    /// One of the `FRAME_` constants.
+    pub frame: u8,
 }
 
 impl Default for Spec {
@@ -127,7 +148,10 @@ impl Default for Spec {
             generation: 0,
             max_string: crate::MAX_STRING,
             seed: 0,
-            reserved2: 0,
+            frame_id: 0,
+            frame_base: 0,
+            frame_popped: 0,
+            frame: FRAME_NONE,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Spec evaluation: from a site's registers to the value of an argument.
 
-use sidecar_common::{ArgSpec, FLAG_SIGNED, LOC_CONSTANT, LOC_INDEXED, LOC_MEMORY, LOC_REGISTER};
+use sidecar_common::{
+    ArgSpec, FLAG_NULL_IS_ZERO, FLAG_SIGNED, LOC_CONSTANT, LOC_ELAPSED, LOC_INDEXED, LOC_MEMORY, LOC_POINTED,
+    LOC_REGISTER,
+};
 
 /// Why an argument has no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub trait Access {
     fn register(&self, offset: u16) -> u64;
     /// `size` bytes (1 to 8) of the program's memory, little-endian, zero-extended.
     fn memory(&self, address: u64, size: u8) -> Option<u64>;
+    /// Nanoseconds since the function was entered that has returned here, if that is known.
+    fn elapsed(&self) -> Option<u64>;
 }
 
 /// Extends the low `size` bytes of `raw` to 64 bits. A size that is not 1, 2 or 4 leaves all 64 bits.
@@ -56,10 +61,18 @@ pub fn value(arg: &ArgSpec, access: &impl Access) -> Result<u64, Missing> {
     let raw = match arg.location {
         LOC_CONSTANT => return Ok(arg.value as u64),
         LOC_REGISTER => access.register(arg.base),
-        LOC_MEMORY | LOC_INDEXED => {
+        LOC_ELAPSED => return access.elapsed().ok_or(Missing::Unread),
+        LOC_MEMORY | LOC_INDEXED | LOC_POINTED => {
             let mut address = access.register(arg.base).wrapping_add(arg.value as u64);
             if arg.location == LOC_INDEXED {
                 address = address.wrapping_add(access.register(arg.index) << (arg.scale & 3));
+            }
+            if arg.location == LOC_POINTED {
+                match access.memory(address, 8) {
+                    Some(0) if arg.flags & FLAG_NULL_IS_ZERO != 0 => return Ok(0),
+                    Some(pointer) => address = pointer.wrapping_add(i64::from(arg.inner) as u64),
+                    None => return Err(Missing::Fault),
+                }
             }
             match access.memory(address, arg.size) {
                 Some(raw) => raw,
@@ -79,6 +92,7 @@ mod tests {
     struct Table {
         registers: Vec<u64>,
         memory: Vec<u8>,
+        elapsed: Option<u64>,
     }
 
     impl Access for Table {
@@ -90,10 +104,17 @@ mod tests {
             let bytes = self.memory.get(start..start.checked_add(usize::from(size))?)?;
             Some(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
         }
+        fn elapsed(&self) -> Option<u64> {
+            self.elapsed
+        }
     }
 
     fn table() -> Table {
-        Table { registers: vec![0xffff_ffff_ffff_fffe, 0x1000, 3], memory: (0x80..0xa0).collect() }
+        Table {
+            registers: vec![0xffff_ffff_ffff_fffe, 0x1000, 3],
+            memory: (0x80..0xa0).collect(),
+            elapsed: None,
+        }
     }
 
     fn arg(location: u8, size: u8) -> ArgSpec {
@@ -165,8 +186,30 @@ mod tests {
     }
 
     #[test]
+    fn the_time_since_the_entry_is_read_where_it_is_known() {
+        let elapsed = arg(LOC_ELAPSED, 8);
+        assert_eq!(value(&elapsed, &table()), Err(Missing::Unread));
+        assert_eq!(value(&elapsed, &Table { elapsed: Some(7), ..table() }), Ok(7));
+    }
+
+    #[test]
+    fn a_pointer_in_memory_is_followed() {
+        let mut memory = 0x1010u64.to_le_bytes().to_vec();
+        memory.extend([0; 8]);
+        memory.extend([1, 2, 3, 4]);
+        let table = Table { memory, ..table() };
+        let pointed = ArgSpec { base: 8, inner: 1, ..arg(LOC_POINTED, 2) };
+        assert_eq!(value(&pointed, &table), Ok(0x0302));
+        assert_eq!(value(&ArgSpec { inner: -0x1010, ..pointed }, &table), Err(Missing::Fault));
+        let null = ArgSpec { value: 8, ..pointed };
+        assert_eq!(value(&null, &table), Err(Missing::Fault));
+        assert_eq!(value(&ArgSpec { flags: FLAG_NULL_IS_ZERO, ..null }, &table), Ok(0));
+        assert_eq!(value(&ArgSpec { value: 1 << 20, ..pointed }, &table), Err(Missing::Fault));
+    }
+
+    #[test]
     fn an_unknown_location_is_unread() {
-        for location in [0, 5, 0xff] {
+        for location in [0, 7, 0xff] {
             assert_eq!(value(&arg(location, 8), &table()), Err(Missing::Unread));
         }
     }

@@ -5,7 +5,8 @@ use aya_ebpf::{
     maps::{Array, HashMap, RingBuf},
 };
 use sidecar_common::{
-    BoostState, Control, Counters, HeldSet, HeldStart, Histogram, MAX_SIGNALS, SignalState, Spec, StatusTable,
+    BoostState, Control, Counters, FrameSet, HeldSet, HeldStart, Histogram, MAX_SIGNALS, SignalState, Spec,
+    StatusTable,
 };
 
 /// Kept records on their way to the agent.
@@ -51,6 +52,10 @@ pub static HELD: Array<HeldStart> = Array::with_max_entries(64, 0);
 /// Whose the slots of `HELD` are.
 #[map]
 pub static HELD_SETS: Array<HeldSet> = Array::with_max_entries(8, 0);
+
+/// Calls of functions that have not returned yet, where returns are watched.
+#[map]
+pub static FRAMES: Array<FrameSet> = Array::with_max_entries(1, 0);
 
 /// Switches for all programs.
 #[map]

@@ -7,7 +7,7 @@ use std::{
 
 use aya_obj::generated::bpf_insn;
 
-use super::{AttachMethod, BpfError, Link, Site, features, sys};
+use super::{AttachMethod, BpfError, Link, Site, features, link::Moment, sys};
 
 /// `BPF_ALU64 | BPF_MOV | BPF_K`: with the register and the number both zero, `r0 = 0`.
 const MOVE: u8 = 0xb7;
@@ -47,6 +47,6 @@ impl EmptyProbe {
     /// # Errors
     /// When the kernel refuses.
     pub fn attach(&self, file: &File, sites: &[Site]) -> Result<Link, BpfError> {
-        Link::attach(self.program.as_fd(), AttachMethod::UprobeMulti, file, sites)
+        Link::attach(self.program.as_fd(), AttachMethod::UprobeMulti, file, sites, Moment::Entry)
     }
 }

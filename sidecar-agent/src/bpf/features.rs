@@ -2,7 +2,7 @@
 
 use std::{fs::File, io, os::fd::BorrowedFd};
 
-use super::{Site, sys};
+use super::{Site, link::Moment, sys};
 
 /// The way by which probes are attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(super) fn has_uprobe_multi(program: BorrowedFd<'_>) -> bool {
     // others EINVAL for the attach type.
     let Ok(directory) = File::open("/proc/self") else { return false };
     let site = Site { offset: 1, semaphore: 0, cookie: 0 };
-    match super::Link::attach(program, AttachMethod::UprobeMulti, &directory, &[site]) {
+    match super::Link::attach(program, AttachMethod::UprobeMulti, &directory, &[site], Moment::Entry) {
         Ok(_) => true,
         Err(super::BpfError::Attach { source, .. }) => source.raw_os_error() == Some(libc::EBADF),
         Err(_) => false,

@@ -7,6 +7,8 @@ use std::{
 
 use super::{ProgramStats, StatsWindow, sys};
 
+/// `BPF_MAP_TYPE_HASH`.
+const HASH: u32 = 1;
 /// `BPF_MAP_TYPE_RINGBUF`.
 const RING: u32 = 27;
 /// Bytes of an element of a kernel's hash map besides key and value, with its bucket.
@@ -99,7 +101,7 @@ impl Footprint {
                 .map_err(|error| io::Error::new(error.kind(), format!("BPF map {name}: {error}")))?;
             if info.kind == RING {
                 // All data pages twice in a row, so that a record never wraps, and two pages of positions.
-                memory.mapped += 2 * u64::from(info.max_entries) + 2 * sys::page_size();
+                memory.mapped += 2 * u64::from(info.max_entries) + 2 * procfs::page_size();
             }
             match memlock(map) {
                 Some(bytes) => memory.pinned += bytes,
@@ -125,7 +127,7 @@ fn reckoned(info: &sys::MapInfo) -> u64 {
     let key = u64::from(info.key_size).next_multiple_of(8);
     match info.kind {
         RING => entries,
-        sys::MAP_HASH => entries * (key + value + HASH_ELEMENT),
+        HASH => entries * (key + value + HASH_ELEMENT),
         _ => entries * value,
     }
 }
@@ -140,7 +142,7 @@ mod tests {
             sys::MapInfo { kind: 2, key_size: 4, value_size: 12, max_entries: 10, ..Default::default() };
         assert_eq!(reckoned(&info), 160);
         assert_eq!(reckoned(&sys::MapInfo { kind: RING, max_entries: 4096, ..Default::default() }), 4096);
-        assert_eq!(reckoned(&sys::MapInfo { kind: sys::MAP_HASH, ..info }), 10 * (8 + 16 + 64));
+        assert_eq!(reckoned(&sys::MapInfo { kind: HASH, ..info }), 10 * (8 + 16 + 64));
     }
 
     #[test]

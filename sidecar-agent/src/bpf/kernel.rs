@@ -16,6 +16,7 @@ use sidecar_common::{Control, Counters, HELD_WAYS, Histogram, SCOPE_NODE, SCOPE_
 use super::{
     BpfError, Features, Footprint, Link, LoadOptions, Object, ProgramStats, RingReader, Scope, Site, Tree,
     btf,
+    link::Moment,
     programs::{Programs, load_probe},
     rewriting,
     sampling::Sampling,
@@ -52,7 +53,17 @@ impl ProbePoint {
     /// When the kernel refuses, or would rewrite a site to the harm of the program.
     pub fn attach(&self, file: &File, sites: &[Site]) -> Result<Link, BpfError> {
         rewriting::refuse(file, sites)?;
-        Link::attach(self.program.as_fd(), self.features.attach, file, sites)
+        Link::attach(self.program.as_fd(), self.features.attach, file, sites, Moment::Entry)
+    }
+
+    /// Attaches where the functions return that begin at `sites`, or at none. An exception that leaves such a function ends
+    /// its program: the kernel puts its own address in the place of the one to return to, which no unwinder knows.
+    ///
+    /// # Errors
+    /// As [`ProbePoint::attach`].
+    pub fn attach_returns(&self, file: &File, sites: &[Site]) -> Result<Link, BpfError> {
+        rewriting::refuse(file, sites)?;
+        Link::attach(self.program.as_fd(), self.features.attach, file, sites, Moment::Return)
     }
 }
 
@@ -108,6 +119,7 @@ impl Kernel {
             .map_max_entries("SLOW_LIMITS", options.max_specs)
             .map_max_entries("HELD", options.held_sets() * HELD_WAYS as u32)
             .map_max_entries("HELD_SETS", options.held_sets())
+            .map_max_entries("FRAMES", options.frame_sets().max(1))
             .map_max_entries("TREE", options.max_processes)
             .load(object.bytes())
             .map_err(|error| load_error(&error))?;
@@ -138,6 +150,7 @@ impl Kernel {
             watermark: options.ring_bytes / 4,
             sampled_room: options.sampled_room(),
             held_sets: options.held_sets(),
+            frame_sets: options.frame_sets(),
             exec_records: options.exec_records.into(),
             exit_records: options.exit_records.into(),
             ..Control::default()

@@ -24,6 +24,8 @@ pub struct LoadOptions {
     pub max_processes: u32,
     /// Number of starts that are held until their test's end: a multiple of [`sidecar_common::HELD_WAYS`].
     pub max_held: u32,
+    /// Number of calls that are remembered until they return: a multiple of [`sidecar_common::FRAME_WAYS`].
+    pub max_frames: u32,
     /// Which processes are watched.
     pub scope: Scope,
     /// Write a record for each exec of a watched process.
@@ -55,6 +57,11 @@ impl LoadOptions {
     pub(super) fn held_sets(&self) -> u32 {
         (self.max_held / sidecar_common::HELD_WAYS as u32).max(1)
     }
+
+    /// Sets of slots for calls that have not returned.
+    pub(super) fn frame_sets(&self) -> u32 {
+        self.max_frames / sidecar_common::FRAME_WAYS as u32
+    }
 }
 
 impl Default for LoadOptions {
@@ -65,6 +72,7 @@ impl Default for LoadOptions {
             max_histograms: 256,
             max_processes: 65_536,
             max_held: sidecar_common::MAX_HELD,
+            max_frames: 0,
             scope: Scope::Node,
             exec_records: false,
             exit_records: false,

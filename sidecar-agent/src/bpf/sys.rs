@@ -149,13 +149,18 @@ struct LinkCreateMulti {
     reserved: u32,
 }
 
-/// Attaches a program to all `offsets` of one file with one link. The three slices have the same length.
+/// `BPF_F_UPROBE_MULTI_RETURN`.
+const UPROBE_MULTI_RETURN: u32 = 1;
+
+/// Attaches a program to all `offsets` of one file with one link, or to the returns of the functions that begin there. The
+/// three slices have the same length.
 pub(super) fn link_uprobe_multi(
     program: BorrowedFd<'_>,
     path: &CStr,
     offsets: &[u64],
     semaphores: &[u64],
     cookies: &[u64],
+    returns: bool,
 ) -> io::Result<OwnedFd> {
     let mut attr = LinkCreateMulti {
         prog_fd: program.as_raw_fd() as u32,
@@ -168,7 +173,7 @@ pub(super) fn link_uprobe_multi(
         cookies: cookies.as_ptr() as u64,
         count: u32::try_from(offsets.len().min(semaphores.len()).min(cookies.len()))
             .map_err(io::Error::other)?,
-        multi_flags: 0,
+        multi_flags: if returns { UPROBE_MULTI_RETURN } else { 0 },
         pid: 0,
         reserved: 0,
     };
@@ -309,9 +314,6 @@ pub(super) fn run_stats(program: BorrowedFd<'_>) -> io::Result<(u64, u64)> {
     Ok((info.run_time_ns, info.run_cnt))
 }
 
-/// `BPF_MAP_TYPE_HASH`.
-pub(super) const MAP_HASH: u32 = 1;
-
 /// The first part of `struct bpf_map_info`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -334,11 +336,6 @@ pub(super) fn map_info(map: BorrowedFd<'_>) -> io::Result<MapInfo> {
     };
     bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
     Ok(info)
-}
-
-/// Size of a memory page in bytes.
-pub(super) fn page_size() -> u64 {
-    procfs::page_size()
 }
 
 #[repr(C)]
@@ -368,13 +365,20 @@ struct PerfEventAttr {
     config2: u64,
 }
 
-/// Opens a uprobe as a perf event, for all processes. `pmu` is the type number of the uprobe PMU.
-pub(super) fn open_uprobe_event(pmu: u32, path: &CStr, offset: u64, semaphore: u64) -> io::Result<OwnedFd> {
+/// Opens a uprobe as a perf event, for all processes, or one at the return of the function that begins there. `pmu` is the
+/// type number of the uprobe PMU.
+pub(super) fn open_uprobe_event(
+    pmu: u32,
+    path: &CStr,
+    offset: u64,
+    semaphore: u64,
+    returns: bool,
+) -> io::Result<OwnedFd> {
     let attr = PerfEventAttr {
         kind: pmu,
         size: size_of::<PerfEventAttr>() as u32,
-        // PERF_UPROBE_REF_CTR_OFFSET_SHIFT: the semaphore's file offset is in bits 32 to 63.
-        config: semaphore << 32,
+        // PERF_UPROBE_REF_CTR_OFFSET_SHIFT: the semaphore's file offset is in bits 32 to 63. Bit 0 is `retprobe`.
+        config: semaphore << 32 | u64::from(returns),
         config1: path.as_ptr() as u64,
         config2: offset,
         ..PerfEventAttr::default()

@@ -20,7 +20,9 @@ pub(super) fn add(to: &mut Counters, from: &Counters) {
         recalled,
         recall_lost,
         held,
-        reserved: _,
+        unmatched,
+        overwritten,
+        evicted,
     } = from;
     to.hits += hits;
     to.kept += kept;
@@ -34,6 +36,9 @@ pub(super) fn add(to: &mut Counters, from: &Counters) {
     to.recalled += recalled;
     to.recall_lost += recall_lost;
     to.held += held;
+    to.unmatched += unmatched;
+    to.overwritten += overwritten;
+    to.evicted += evicted;
     for (to, from) in to.statuses.iter_mut().zip(statuses) {
         *to += from;
     }
@@ -75,7 +80,9 @@ mod tests {
             recalled: 10,
             recall_lost: 11,
             held: 12,
-            reserved: 0,
+            unmatched: 13,
+            overwritten: 14,
+            evicted: 15,
         };
         let mut retired = Retired::default();
         retired.fold("p", "m", &one);
@@ -83,6 +90,7 @@ mod tests {
         let total = retired.get("p", "m");
         assert_eq!((total.hits, total.bytes, total.statuses[8]), (2, 18, 18));
         assert_eq!((total.recalled, total.recall_lost, total.held), (20, 22, 24));
+        assert_eq!((total.unmatched, total.overwritten, total.evicted), (26, 28, 30));
         assert_eq!(retired.get("p", "other"), Counters::default());
     }
 }

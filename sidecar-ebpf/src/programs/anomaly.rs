@@ -42,7 +42,7 @@ pub fn report(index: u32) -> bool {
 
 /// The signal that an anomaly marker names, or its own where it names none. `None` for a name that no signal has.
 #[inline(always)]
-pub fn named<const SLEEPABLE: bool>(regs: Probed, spec: &Spec) -> Option<u32> {
+pub fn named<const SLEEPABLE: bool>(regs: Probed<'_>, spec: &Spec) -> Option<u32> {
     let found = argument(spec, spec.signal_arg).and_then(|arg| value(arg, &regs).ok()).unwrap_or(0);
     if found == 0 {
         return Some(u32::from(spec.signal));

@@ -121,7 +121,7 @@ impl Head {
 
 /// What one argument's step needs of the attempt it belongs to.
 struct Attempt<'a> {
-    regs: Probed,
+    regs: Probed<'a>,
     spec: &'a Spec,
     record: *mut u8,
     /// Bit i: argument i is left out.
@@ -202,7 +202,7 @@ extern "C" fn step_in_loop<const SIZE: usize, const LIMIT: u64>(i: u32, attempt:
 /// where `last` says that there is no larger class, what does not fit is cut.
 #[inline(always)]
 pub fn build<const SIZE: usize, const LIMIT: u64>(
-    regs: Probed,
+    regs: Probed<'_>,
     spec: &Spec,
     hit: &Hit,
     record: *mut u8,
@@ -238,7 +238,7 @@ pub fn build<const SIZE: usize, const LIMIT: u64>(
 /// subprogram of its own, for the sake of the 512 bytes of stack.
 #[inline(never)]
 fn emit<const SIZE: usize, const LIMIT: u64>(
-    regs: Probed,
+    regs: Probed<'_>,
     spec: &Spec,
     control: *const Control,
     hit: &mut Hit,
@@ -285,7 +285,7 @@ enum Copied {
 /// Copies what `address` points to behind the argument's slot: `text` has room for `LIMIT + PAST` bytes.
 #[inline(always)]
 fn copy<const LIMIT: u64>(
-    regs: Probed,
+    regs: Probed<'_>,
     spec: &Spec,
     arg: &ArgSpec,
     address: u64,
@@ -334,7 +334,7 @@ fn copy<const LIMIT: u64>(
 /// Builds the record in the least class that holds it.
 #[inline(always)]
 pub fn emit_hit(
-    regs: Probed,
+    regs: Probed<'_>,
     spec: &Spec,
     control: *const Control,
     hit: &mut Hit,

@@ -124,7 +124,7 @@ struct Slot {
 
 /// Holds the start of the test with this key. Gives the bits of strings that could not be read, or [`NOT_HELD`].
 #[inline(never)]
-pub fn hold(regs: Probed, spec: &Spec, hit: &mut Hit, key: u64, control: *const Control) -> u64 {
+pub fn hold(regs: Probed<'_>, spec: &Spec, hit: &mut Hit, key: u64, control: *const Control) -> u64 {
     let Some(test) = Test::new(key, control) else { return NOT_HELD };
     // A second start of the same test takes the first one's place.
     let slot = if let Some(way) = test.find(test.tag) {

@@ -7,8 +7,9 @@ use aya_ebpf::{
     programs::ProbeContext,
 };
 use sidecar_common::{
-    Control, Counters, EVENT_ANOMALY, EVENT_TEST_END, EVENT_TEST_START, HISTOGRAM_BUCKETS, KIND_INTEGER,
-    NO_ARG, NO_HISTOGRAM, RATE_ONE, SCOPE_TREE, Spec, Status, bucket_of, keeps,
+    Control, Counters, EVENT_ANOMALY, EVENT_TEST_END, EVENT_TEST_START, FRAME_ENTRY, FRAME_RETURN,
+    HISTOGRAM_BUCKETS, KIND_INTEGER, NO_ARG, NO_HISTOGRAM, RATE_ONE, SCOPE_TREE, Spec, Status, bucket_of,
+    keeps,
 };
 use sidecar_ebpf::{
     eval::{nanoseconds, value},
@@ -18,10 +19,11 @@ use sidecar_ebpf::{
 use super::{
     add, anomaly, control,
     emit::{FAULTED, Hit, SUBMITTED, emit_hit},
+    frame,
     held::{self, NOT_HELD},
     in_tree,
     key::{self, argument, read_text},
-    memory::{Probed, fault_in},
+    memory::{Probed, Site, UNKNOWN, fault_in},
     wake::{has_room, unread},
 };
 use crate::maps::{COUNTERS, HISTOGRAMS, SLOW_LIMITS, SPECS, STATUS_TABLES};
@@ -60,7 +62,13 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
     #[cfg(feature = "log")]
     aya_log_ebpf::debug!(ctx, "hit of spec {}", index);
 
-    let regs = Probed::new(ctx.as_ptr());
+    let mut site = Site { regs: ctx.as_ptr(), elapsed: UNKNOWN };
+    if spec.frame == FRAME_ENTRY {
+        frame::enter(Probed(&site), spec, control, counters);
+    } else if spec.frame == FRAME_RETURN {
+        site.elapsed = frame::leave(Probed(&site), spec, control, counters);
+    }
+    let regs = Probed(&site);
     let (status, slow) = outcome::<SLEEPABLE>(index, regs, spec, counters);
     report_anomalies::<SLEEPABLE>(regs, spec, status, slow);
     let decision = decide::<SLEEPABLE>(regs, spec, control, status);
@@ -110,7 +118,7 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
 /// Holds a start until its test's end.
 #[inline(always)]
 fn hold<const SLEEPABLE: bool>(
-    regs: Probed,
+    regs: Probed<'_>,
     spec: &Spec,
     hit: &mut Hit,
     key: u64,
@@ -132,7 +140,7 @@ fn hold<const SLEEPABLE: bool>(
 #[inline(always)]
 fn outcome<const SLEEPABLE: bool>(
     index: u32,
-    regs: Probed,
+    regs: Probed<'_>,
     spec: &Spec,
     counters: *mut Counters,
 ) -> (u8, bool) {
@@ -166,7 +174,7 @@ fn outcome<const SLEEPABLE: bool>(
 
 /// Reports what the hit shows: a test that failed or was slow, or an anomaly that the program itself reports.
 #[inline(always)]
-fn report_anomalies<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, status: u8, slow: bool) {
+fn report_anomalies<const SLEEPABLE: bool>(regs: Probed<'_>, spec: &Spec, status: u8, slow: bool) {
     if spec.event == EVENT_TEST_END {
         if slow || Status::from_number(u64::from(status)).is_failure() {
             anomaly::report(u32::from(spec.signal));
@@ -191,7 +199,7 @@ struct Decision {
 }
 
 #[inline(always)]
-fn read_status<const SLEEPABLE: bool>(regs: Probed, spec: &Spec) -> u8 {
+fn read_status<const SLEEPABLE: bool>(regs: Probed<'_>, spec: &Spec) -> u8 {
     let Some(arg) = argument(spec, spec.status_arg) else { return 0 };
     let Ok(mut found) = value(arg, &regs) else { return 0 };
     let Some(table) = STATUS_TABLES.get(u32::from(spec.status_table)) else { return 0 };
@@ -208,7 +216,12 @@ fn read_status<const SLEEPABLE: bool>(regs: Probed, spec: &Spec) -> u8 {
 
 /// Decides by the rate in force and the test's key. What did not simply pass is never sampled out.
 #[inline(always)]
-fn decide<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, control: *const Control, status: u8) -> Decision {
+fn decide<const SLEEPABLE: bool>(
+    regs: Probed<'_>,
+    spec: &Spec,
+    control: *const Control,
+    status: u8,
+) -> Decision {
     let is_end = spec.event == EVENT_TEST_END;
     let always = is_end && status != Status::Passed as u8;
     // SAFETY: control points into an array map's value; the agent writes whole words.
@@ -236,7 +249,7 @@ fn decide<const SLEEPABLE: bool>(regs: Probed, spec: &Spec, control: *const Cont
 
 /// Makes the faulted strings' pages present.
 #[inline(always)]
-fn fault_in_strings(regs: Probed, spec: &Spec, faulted: u16) {
+fn fault_in_strings(regs: Probed<'_>, spec: &Spec, faulted: u16) {
     let max = u64::from(spec.max_string);
     let mut i = 0;
     while let Some(arg) = spec.args.get(i) {

@@ -18,7 +18,7 @@ pub fn argument(spec: &Spec, position: u8) -> Option<&ArgSpec> {
 
 /// The key that the marker passes, or else a hash of the test's id; 0 if there is neither.
 #[inline(always)]
-pub fn of_test<const SLEEPABLE: bool>(regs: Probed, spec: &Spec) -> u64 {
+pub fn of_test<const SLEEPABLE: bool>(regs: Probed<'_>, spec: &Spec) -> u64 {
     let key = match argument(spec, spec.key_arg) {
         Some(arg) => value(arg, &regs).unwrap_or(0),
         None => 0,
@@ -28,7 +28,7 @@ pub fn of_test<const SLEEPABLE: bool>(regs: Probed, spec: &Spec) -> u64 {
 
 /// The hash of the test's id, or 0.
 #[inline(never)]
-fn hashed_id<const SLEEPABLE: bool>(regs: Probed, spec: &Spec) -> u64 {
+fn hashed_id<const SLEEPABLE: bool>(regs: Probed<'_>, spec: &Spec) -> u64 {
     let (arg, found) = match argument(spec, spec.id_arg).map(|arg| (arg, value(arg, &regs))) {
         Some((arg, Ok(found))) if arg.kind == KIND_INTEGER || found != 0 => (arg, found),
         _ => return 0,

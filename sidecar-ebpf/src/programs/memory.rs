@@ -4,21 +4,22 @@ use aya_ebpf::helpers::generated::{bpf_copy_from_user, bpf_probe_read_kernel, bp
 use core::ffi::c_void;
 use sidecar_ebpf::eval::Access;
 
-/// The registers and the memory of the thread that hit the probe.
+/// What was hit.
+pub struct Site {
+    /// The program's context: `struct pt_regs`.
+    pub regs: *mut c_void,
+    /// See [`Access::elapsed`]; [`UNKNOWN`] if it is not known.
+    pub elapsed: u64,
+}
+
+/// The registers and the memory of the thread that hit the probe: one word, because a BPF subprogram takes five.
 #[derive(Clone, Copy)]
-pub struct Probed {
-    regs: *mut c_void,
-}
+pub struct Probed<'s>(pub &'s Site);
 
-impl Probed {
-    /// `regs` is the program's context: `struct pt_regs`.
-    #[inline(always)]
-    pub fn new(regs: *mut c_void) -> Self {
-        Self { regs }
-    }
-}
+/// No time that a call takes.
+pub const UNKNOWN: u64 = u64::MAX;
 
-impl Access for Probed {
+impl Access for Probed<'_> {
     #[inline(always)]
     fn register(&self, offset: u16) -> u64 {
         let mut value = 0u64;
@@ -30,7 +31,7 @@ impl Access for Probed {
             bpf_probe_read_kernel(
                 (&raw mut value).cast(),
                 8,
-                (self.regs as *const u8).wrapping_add(usize::from(offset)).cast(),
+                (self.0.regs as *const u8).wrapping_add(usize::from(offset)).cast(),
             );
         }
         value
@@ -43,6 +44,11 @@ impl Access for Probed {
         // SAFETY: dst is 8 bytes of this stack and size is at most 8; the helper checks the source address.
         let result = unsafe { bpf_probe_read_user((&raw mut value).cast(), size, address as *const c_void) };
         (result == 0).then_some(value)
+    }
+
+    #[inline(always)]
+    fn elapsed(&self) -> Option<u64> {
+        (self.0.elapsed != UNKNOWN).then_some(self.0.elapsed)
     }
 }
 

@@ -6,6 +6,7 @@ mod emit;
 mod exec;
 mod exit;
 mod fork;
+mod frame;
 mod held;
 mod hit;
 mod identify;

@@ -3,8 +3,8 @@
 use std::fs::File;
 
 use anyhow::{Context, Result};
-use sidecar_agent::bpf::{Kernel, Link, LoadOptions, RingReader};
-use sidecar_common::{Counters, RATE_ONE, Spec};
+use sidecar_agent::bpf::{Kernel, Link, LoadOptions, RingReader, Site};
+use sidecar_common::{Counters, FRAME_ENTRY, FRAME_RETURN, RATE_ONE, Spec};
 
 use super::program::Program;
 use super::record::{Record, decode};
@@ -17,6 +17,9 @@ pub const OBJECT_VARIABLE: &str = "SIDECAR_BPF_OBJECT";
 pub fn options() -> LoadOptions {
     LoadOptions { object: std::env::var_os(OBJECT_VARIABLE).map(Into::into), ..LoadOptions::default() }
 }
+
+/// The stack pointer in x86-64's `struct pt_regs`.
+const STACK: u16 = 152;
 
 /// A loaded kernel side. Signal 0 keeps everything.
 pub struct Session {
@@ -49,6 +52,34 @@ impl Session {
             sites.push(program.notes().site("raw", marker, index)?);
         }
         Ok(self.kernel.attach(&File::open(program.path())?, &sites)?)
+    }
+
+    /// Attaches to the entry of a function of the program, and to its return by another spec.
+    ///
+    /// # Errors
+    /// When the program lacks the function or the kernel refuses.
+    pub fn attach_function(
+        &mut self,
+        program: &Program,
+        function: &str,
+        (entry, on_entry): (u32, Spec),
+        (index, on_return): (u32, Spec),
+    ) -> Result<[Link; 2]> {
+        let offset = program.notes().symbol(function)?;
+        let framed = |spec, frame, popped| Spec {
+            frame_id: entry,
+            frame_base: STACK,
+            frame,
+            frame_popped: popped,
+            ..spec
+        };
+        self.kernel.set_spec(entry, &framed(on_entry, FRAME_ENTRY, 0))?;
+        self.kernel.set_spec(index, &framed(on_return, FRAME_RETURN, 8))?;
+        let point = self.kernel.probe_point();
+        let file = File::open(program.path())?;
+        let site = |cookie| Site { offset, semaphore: 0, cookie };
+        let entries = point.attach(&file, &[site(entry.into())])?;
+        Ok([point.attach_returns(&file, &[site(index.into())])?, entries])
     }
 
     /// Everything that is in the ring.

@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 
-use crate::{adaptive, cost, counting, forms, held, links, outcomes, room, sampling, strings, tree, wake};
+use crate::{
+    adaptive, cost, counting, forms, functions, held, links, outcomes, room, sampling, strings, tree, wake,
+};
 
 /// A test's body.
 type Test = fn() -> Result<()>;
@@ -104,5 +106,15 @@ pub(crate) fn all() -> Vec<Case> {
         shared("no_record_waits_longer_than_the_timer", wake::no_record_waits),
         shared("run_time_is_measured_in_windows_and_told_for_all_hits", cost::run_time),
         shared("memory_of_maps_is_told_by_the_kernel", cost::memory),
+        shared("function_times_are_what_the_program_saw", functions::known_times),
+        shared("arguments_and_results_of_functions", functions::values),
+        shared("members_behind_a_pointer", functions::members),
+        shared("recursion_finds_each_calls_own_entry", functions::recursion),
+        shared("functions_in_eight_threads_are_counted_exactly", functions::threads),
+        shared("calls_that_end_by_longjmp_leave_nothing_behind", functions::longjmp),
+        shared("exceptions_below_a_watched_function", functions::exceptions),
+        shared("calls_without_room_are_counted", functions::no_room),
+        shared("functions_by_perf_events", functions::perf_events),
+        shared("a_stripped_program_by_offset", functions::stripped),
     ]
 }

@@ -8,6 +8,7 @@ mod cases;
 mod cost;
 mod counting;
 mod forms;
+mod functions;
 mod held;
 mod links;
 mod outcomes;
