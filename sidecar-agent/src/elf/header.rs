@@ -162,6 +162,18 @@ impl Sections {
 }
 
 impl Segment {
+    /// Address of its first byte, as linked.
+    pub(super) const fn address(&self) -> u64 {
+        self.address
+    }
+
+    /// Address of a file offset, if it is in this segment and this is code.
+    pub(super) fn address_of_code(&self, offset: u64) -> Option<u64> {
+        let within = offset.checked_sub(self.offset)?;
+        let holds = self.kind == elf::PT_LOAD && self.executable && within < self.size;
+        holds.then(|| self.address.checked_add(within)).flatten()
+    }
+
     /// File offset of an address, if `len` bytes at it are in the file.
     fn offset_of(&self, address: u64, len: u64) -> Option<u64> {
         let within = address.checked_sub(self.address)?;

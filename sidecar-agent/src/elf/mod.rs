@@ -1,4 +1,4 @@
-//! Reads what probes need to know from untrusted ELF files: markers, needed libraries, identity.
+//! Reads what probes need to know from untrusted ELF files: markers, functions, needed libraries, identity.
 //!
 //! Every read is a `pread` of a checked size, so a file that is truncated or replaced meanwhile gives an
 //! error and never a signal. Nothing in a file is trusted: each size is compared with the file's length
@@ -6,6 +6,7 @@
 
 mod dynamic;
 mod error;
+mod functions;
 mod header;
 mod identity;
 mod libraries;
@@ -21,6 +22,10 @@ mod tests;
 
 pub use dynamic::{Dynamic, needed};
 pub use error::ElfError;
+pub use functions::{
+    DebugFiles, Entry, EntryCost, FileFunctions, Function, FunctionLimits, FunctionPattern, Functions,
+    PatternError, functions,
+};
 pub use identity::{ImageId, OVERLAY, identify, inode, open};
 pub use libraries::{Libraries, MissingLibrary, libraries};
 pub use notes::{ImageNotes, Note, read_notes, read_notes_where};

@@ -49,7 +49,7 @@ const OWNER: &[u8] = b"stapsdt";
 /// `n_type` of a stapsdt note.
 const TYPE: elf::NoteType = elf::NoteType(3);
 /// Longest build id that is kept; SHA-1 has 20 bytes, SHA-256 32.
-const BUILD_ID_MAX: usize = 64;
+pub(super) const BUILD_ID_MAX: usize = 64;
 
 /// Reads all markers of a file.
 ///
@@ -119,7 +119,7 @@ fn base_address(sections: &Sections) -> Option<u64> {
     Some(section.sh_addr.get(LE))
 }
 
-fn read_build_id(elf: &Elf<'_>, segments: &[Segment]) -> Option<Vec<u8>> {
+pub(super) fn read_build_id(elf: &Elf<'_>, segments: &[Segment]) -> Option<Vec<u8>> {
     let mut candidates =
         segments.iter().filter(|segment| segment.kind == elf::PT_NOTE).take(MAX_NOTE_SEGMENTS);
     candidates.find_map(|segment| {
