@@ -34,7 +34,7 @@ mod tree;
 mod wire;
 
 pub use agent::{Gate, GateError, Options, Request};
-pub use mounts::Filesystems;
+pub use mounts::{Filesystems, waiting};
 pub use process::{GateProcessError, ProcessOptions, run, tree_map};
 pub use stats::GateStats;
 pub use tree::Ancestry;

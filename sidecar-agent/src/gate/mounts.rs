@@ -127,6 +127,18 @@ fn unescape(field: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Every mount, in the order in which they were made, and whether a look into it may have to wait for somebody: a server,
+/// a program (FUSE), an automounter. Unknown ones may.
+#[must_use]
+pub fn waiting(mountinfo: &[u8]) -> Vec<(PathBuf, bool)> {
+    let waits = |mount: &Mount| {
+        let kind = mount.kind.as_str();
+        kind == "autofs" || !(LOCAL.contains(&kind) || PSEUDO.contains(&kind))
+    };
+    let mounts = mountinfo.split(|&byte| byte == b'\n').filter_map(parse_line);
+    mounts.map(|mount| (waits(&mount), mount.path)).map(|(waits, path)| (path, waits)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +177,15 @@ nonsense
     fn bytes_that_are_not_utf8_stay_in_a_path() {
         let mounts = parse(b"1 1 0:1 / /\xff\\011x rw - ext4 a rw");
         assert_eq!(mounts[0].path.as_os_str().as_encoded_bytes(), b"/\xff\tx");
+    }
+
+    #[test]
+    fn servers_programs_and_automounters_may_keep_waiting() {
+        let all = [SAMPLE, b"36 27 0:36 / /net rw - autofs x rw\n37 27 0:37 / /nfs rw,noexec - nfs x rw\n"]
+            .concat();
+        let waiting = waiting(&all).into_iter().filter(|(_, waits)| *waits);
+        let paths: Vec<_> = waiting.map(|(path, _)| path.to_str().unwrap().to_owned()).collect();
+        assert_eq!(paths, ["/mnt/remote", "/mnt/ssh", "/mnt/odd", "/net", "/nfs"]);
     }
 
     #[test]

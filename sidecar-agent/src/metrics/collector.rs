@@ -167,6 +167,9 @@ impl Page<'_> {
         for (family, value) in [
             (families::IMAGES, snapshot.attached_images),
             (families::SITES, snapshot.attached_sites),
+            (families::FOLDERS, snapshot.folders.watched),
+            (families::UNWATCHED, snapshot.folders.unwatched),
+            (families::FOLDER_RESCANS, snapshot.folders.rescans),
             (families::RING_BYTES, snapshot.ring_bytes),
             (families::WAKEUPS, snapshot.reader_wakeups),
             (families::RECORDS, snapshot.records_received),

@@ -58,6 +58,12 @@ families! {
         "Sites that have a probe on them.";
     REFUSALS = "sidecar_attach_refusals_total", COUNTER, ["reason"],
         "Files and sites that got no probe.";
+    FOLDERS = "sidecar_watched_folders", GAUGE, [],
+        "Folders of discovery.files that are watched for files that appear.";
+    UNWATCHED = "sidecar_unwatched_folders_total", COUNTER, [],
+        "Times that a folder of discovery.files could not be watched.";
+    FOLDER_RESCANS = "sidecar_folder_rescans_total", COUNTER, [],
+        "Times that watched folders were read again, because more happened in them than the kernel keeps.";
     DROPPED = "sidecar_events_dropped_total", COUNTER, ["reason"],
         "Events dropped in the agent, in its queue or on their way to a sink.";
     RECORDS_PROCESSED = "sidecar_records_processed_total", COUNTER, [],

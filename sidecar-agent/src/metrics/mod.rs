@@ -13,7 +13,9 @@ mod snapshot;
 
 pub use registry::{BuildInfo, CONTENT_TYPE, Metrics, MetricsError};
 pub use series::{MAX_SERIES, OTHER};
-pub use snapshot::{ProbeStats, RuntimeFigures, SignalBoost, Snapshot, Source, StreamEvents, Usage};
+pub use snapshot::{
+    FolderStats, ProbeStats, RuntimeFigures, SignalBoost, Snapshot, Source, StreamEvents, Usage,
+};
 
 #[cfg(test)]
 mod tests;

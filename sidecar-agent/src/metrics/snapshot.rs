@@ -110,6 +110,17 @@ pub struct RuntimeFigures {
     pub enabled: bool,
 }
 
+/// Folders that are watched for files that appear.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FolderStats {
+    /// Folders that are watched now.
+    pub watched: u64,
+    /// Times that one could not be watched.
+    pub unwatched: u64,
+    /// Times that all were read again, because the kernel had no room for what happened in them.
+    pub rescans: u64,
+}
+
 /// The state of the agent at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
@@ -121,6 +132,8 @@ pub struct Snapshot {
     pub attached_sites: u64,
     /// Files and sites that got no probe, ever, by reason (a closed set of words).
     pub attach_refusals: Vec<(&'static str, u64)>,
+    /// Folders that are watched for files that appear.
+    pub folders: FolderStats,
     /// Bytes of the ring between kernel and agent.
     pub ring_bytes: u64,
     /// Sampling rate of each signal, 0 to 1.

@@ -1,14 +1,18 @@
 //! The stages put together: what `exec` and `run` share.
 //!
 //! Threads: `sidecar-data` reads the ring and fills the queue; `sidecar-events` empties it into whoever takes the
-//! events; `sidecar-attach` looks at programs that were executed. None of them ever holds up a test.
+//! events; `sidecar-attach` looks at programs that were executed, `sidecar-folders` at files that appear. None of them ever holds up a test.
 
+mod appeared;
 mod attacher;
 mod clock;
 mod cost;
 mod drain;
+mod folders;
+mod globs;
 mod intake;
 mod priority;
+mod remote;
 mod retired;
 mod say;
 mod scan;

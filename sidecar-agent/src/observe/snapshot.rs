@@ -9,7 +9,7 @@ use crate::{
     config::rate_of,
     event::Event,
     mapping::{EventKind, Role},
-    metrics::{ProbeStats, SignalBoost, Snapshot},
+    metrics::{FolderStats, ProbeStats, SignalBoost, Snapshot},
     sampling::in_force,
     sinks::Queue,
 };
@@ -91,6 +91,11 @@ impl Shared {
             attached_images: figures.images as u64,
             attached_sites: figures.sites as u64,
             attach_refusals: figures.refusals.iter().map(|(reason, count)| (reason.name(), *count)).collect(),
+            folders: FolderStats {
+                watched: Tallies::read(&tallies.folders),
+                unwatched: Tallies::read(&tallies.unwatched),
+                rescans: Tallies::read(&tallies.folder_overflows),
+            },
             ring_bytes: self.ring_bytes,
             sampling_rates: rates,
             boosts,

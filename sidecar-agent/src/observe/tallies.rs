@@ -16,9 +16,19 @@ pub(super) struct Tallies {
     pub(super) snapshots: AtomicU64,
     /// Events out of the queue that the consumer has done with.
     pub(super) handed_on: AtomicU64,
+    /// Folders that are watched for files that appear. Not monotonic.
+    pub(super) folders: AtomicU64,
+    /// Times that a folder could not be watched.
+    pub(super) unwatched: AtomicU64,
+    /// Times that more happened in watched folders than the kernel keeps.
+    pub(super) folder_overflows: AtomicU64,
 }
 
 impl Tallies {
+    pub(super) fn add(counter: &AtomicU64, more: u64) {
+        counter.fetch_add(more, Ordering::Relaxed);
+    }
+
     pub(super) fn read(counter: &AtomicU64) -> u64 {
         counter.load(Ordering::Relaxed)
     }

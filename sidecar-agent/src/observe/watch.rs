@@ -17,7 +17,10 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{say::shown, scan, shared::Shared, tallies::Tallies};
+use super::{
+    appeared::Appeared, folders::Folders, globs::Globs, remote::Remote, say::shown, scan, shared::Shared,
+    tallies::Tallies,
+};
 use crate::{
     attach::{Outcome, Reason},
     config::Config,
@@ -29,6 +32,8 @@ use crate::{
 const SWEEP: Duration = Duration::from_secs(10);
 /// How long the thread sleeps at most.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Files without a known marker that the log names at one look.
+const MOST_SAID: usize = 10;
 /// What is sent in place of a process's id to wake the thread: no process has it.
 pub(super) const NOBODY: u32 = 0;
 
@@ -57,7 +62,7 @@ impl Watch {
         let stop = Arc::new(AtomicBool::new(false));
         let mut watcher = Watcher {
             stop: Arc::clone(&stop),
-            files: config.discovery.files.clone(),
+            files: Globs::new(&config.discovery.files),
             libraries: config.discovery.libraries.clone(),
             exec: config.discovery.exec && shared.is_node(),
             missed: 0,
@@ -65,15 +70,20 @@ impl Watch {
         };
         let is_node = watcher.shared.is_node();
         if !is_node {
-            watcher.look();
+            watcher.look(&watcher.files.files(&Remote::now()));
         }
         let body = move || {
-            if is_node {
-                watcher.look();
-            }
+            let appeared = is_node.then(|| {
+                // Watched before they are read, so that no file goes unseen.
+                let mut folders = Folders::new(watcher.files.clone(), Arc::clone(&watcher.shared.tallies));
+                let files = folders.scan(&Remote::now());
+                watcher.look(&files);
+                Appeared::start(folders, &watcher.shared)
+            });
             // An error means that nobody waits for it.
             let _ = looked.send(());
             watcher.serve(&execs);
+            drop(appeared);
         };
         let thread = thread::Builder::new().name("sidecar-attach".to_owned()).spawn(body)?;
         Ok(Self { stop, executed, thread: Some(thread) })
@@ -96,7 +106,7 @@ impl Drop for Watch {
 struct Watcher {
     shared: Arc<Shared>,
     stop: Arc<AtomicBool>,
-    files: Vec<String>,
+    files: Globs,
     libraries: Vec<String>,
     /// Running programs are looked at.
     exec: bool,
@@ -109,21 +119,33 @@ impl Watcher {
         self.stop.load(Ordering::Acquire)
     }
 
-    /// Looks at what the config names, and at what runs.
-    fn look(&mut self) {
-        for path in scan::files(&self.files) {
+    /// Looks at what the config names, of which these are the files, and at what runs.
+    fn look(&mut self, files: &[PathBuf]) {
+        for glob in self.files.without(files) {
+            tracing::info!(
+                "discovery.files: nothing matches {glob} yet; it is looked at as it appears, and programs as they start"
+            );
+        }
+        let (remote, mut said) = (Remote::now(), 0);
+        for path in files {
             if self.is_stopped() {
                 return;
             }
-            consider_path(&self.shared, &path);
+            match remote.resolve(path) {
+                Ok(real) => said += usize::from(consider_path(&self.shared, path, &real, said < MOST_SAID)),
+                Err(error) => cannot_open(path, &error),
+            }
+        }
+        if said > MOST_SAID {
+            tracing::info!("discovery.files: {said} files have no marker that is known");
         }
         let search = SearchPath::system(None);
         for name in &self.libraries {
             let path = Path::new(name);
             if path.is_absolute() {
-                consider_path(&self.shared, path);
+                consider_path(&self.shared, path, path, true);
             } else if let Some(found) = search.find(name, scan::own_arch(), &Limits::default()) {
-                consider_path(&self.shared, &found);
+                consider_path(&self.shared, &found, &found, true);
             } else {
                 tracing::info!(
                     "the library {name} is in none of the loader's folders; programs may still bring it"
@@ -131,7 +153,7 @@ impl Watcher {
             }
         }
         if let Some(found) = search.find(LIBRARY, scan::own_arch(), &Limits::default()) {
-            consider_path(&self.shared, &found);
+            consider_path(&self.shared, &found, &found, true);
         }
         if self.exec {
             self.look_at_processes();
@@ -171,7 +193,7 @@ impl Watcher {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             if self.shared.look_again.swap(false, Ordering::AcqRel) {
-                self.look();
+                self.look(&self.files.files(&Remote::now()));
             }
             self.shared.reclaim();
             if self.shared.is_node() && swept.elapsed() >= SWEEP {
@@ -228,27 +250,36 @@ fn consider_process(shared: &Shared, pid: u32) {
     }
 }
 
-/// Looks at a file that the config names: then it is worth a line that there is nothing in it to watch.
-fn consider_path(shared: &Shared, path: &Path) {
-    match open(path) {
-        Ok(file) => {
-            let name = shown(path);
-            match shared.consider(&file, path) {
-                Outcome::Refused {
-                    reason: reason @ (Reason::Unusable | Reason::Foreign), message, ..
-                } => {
-                    tracing::warn!("discovery names {name}, but ({}) {message}", reason.name());
-                }
-                Outcome::NothingWanted => {
-                    tracing::info!("discovery names {name}, but it has no marker that is known");
-                }
-                // Told already, if it is worth it.
-                Outcome::Refused { .. } | Outcome::Attached { .. } | Outcome::AlreadyAttached => {}
-            }
-            consider_libraries(shared, &file, path);
+/// Looks at a file that the config names: then it is worth a line that there is nothing in it to watch, if `say` is
+/// true. `real` is where it is. Whether it has nothing.
+fn consider_path(shared: &Shared, path: &Path, real: &Path, say: bool) -> bool {
+    let file = match open(real) {
+        Ok(file) => file,
+        Err(error) => {
+            cannot_open(path, &error);
+            return false;
         }
-        Err(error) => tracing::warn!("discovery names {}, but it can't be opened: {error}", shown(path)),
+    };
+    let outcome = shared.consider(&file, path);
+    consider_libraries(shared, &file, path);
+    match outcome {
+        Outcome::Refused { reason: reason @ (Reason::Unusable | Reason::Foreign), message, .. } => {
+            tracing::warn!("discovery names {}, but ({}) {message}", shown(path), reason.name());
+            false
+        }
+        Outcome::NothingWanted => {
+            if say {
+                tracing::info!("discovery names {}, but it has no marker that is known", shown(path));
+            }
+            true
+        }
+        // Told already, if it is worth it.
+        Outcome::Refused { .. } | Outcome::Attached { .. } | Outcome::AlreadyAttached => false,
     }
+}
+
+fn cannot_open(path: &Path, error: &io::Error) {
+    tracing::warn!("discovery names {}, but it can't be opened: {error}", shown(path));
 }
 
 /// Attaches to those libraries that a program needs and that are wanted: by the config, or in any case.

@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use crate::{
-    accounts, api, basics, boost, broken, clock, death, discovery, estimates, files, foreign, handlers,
-    health, hidepid, kept, many, memory, refusals, reload, sinks, switch, verbs,
+    accounts, api, basics, boost, broken, clock, death, discovery, estimates, files, folders, foreign,
+    handlers, health, hidepid, kept, many, memory, refusals, reload, sinks, switch, verbs,
 };
 
 /// A test.
@@ -94,4 +94,8 @@ pub(crate) const ALL: &[Case] = &[
     case("the_account_of_the_stream_has_a_slow_client", accounts::streams),
     case("custom_events_are_estimated_by_type", estimates::of_types),
     case("a_stuck_handler_slow_clients_and_scrapes_lose_nothing", handlers::stuck),
+    case("a_program_is_known_when_the_linker_closes_it", folders::appearing),
+    case("what_would_keep_waiting_in_a_watched_folder", folders::what_waits),
+    case("a_glob_that_matches_a_hundred_thousand_files", folders::a_hundred_thousand_files),
+    case("a_watched_folder_that_is_made_anew", folders::made_anew),
 ];

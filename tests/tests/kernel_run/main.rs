@@ -14,6 +14,7 @@ mod death;
 mod discovery;
 mod estimates;
 mod files;
+mod folders;
 mod foreign;
 mod handlers;
 mod health;

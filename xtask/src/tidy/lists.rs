@@ -53,6 +53,10 @@ pub(crate) const SPAWN: &[(&str, &str)] = &[
         "the threads that `exec` and `run` share, joined where observation ends",
     ),
     ("sidecar-agent/src/observe/drain.rs", "the data path's thread, which nothing else may hold up"),
+    (
+        "sidecar-agent/src/observe/appeared.rs",
+        "the thread that sleeps on watched folders, joined where the one that looks at programs ends",
+    ),
     ("sidecar-agent/src/observe/watch.rs", "the thread that looks at programs that were executed"),
     (
         "sidecar-agent/src/exec/holding.rs",
