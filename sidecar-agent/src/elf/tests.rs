@@ -154,6 +154,13 @@ fn limits_on_notes_are_kept_and_said() {
     let notes = read_notes(&file, &limits).unwrap();
     assert_eq!(notes.notes.len(), 5);
     assert_eq!(notes.skipped, [("the markers from note 5 on".into(), "more than the limit of 5".into())]);
+    // A million markers are more bytes of notes than any program has.
+    let many = note("stapsdt", 3, &[0; 64]).repeat(1_000_000);
+    let many = file_of(&Build { note_bytes: Some(many), ..Build::default() }.bytes());
+    assert!(matches!(read_notes(&many, &Limits::default()), Err(ElfError::TooLarge { .. })));
+    let limits = Limits { note_bytes: 1 << 30, ..Limits::default() };
+    let skipped = read_notes(&many, &limits).unwrap().skipped;
+    assert_eq!((skipped.len(), skipped[63].0.as_str()), (64, "99938 more"));
     let limits = Limits { note_bytes: 100, ..Limits::default() };
     assert!(matches!(read_notes(&file, &limits), Err(ElfError::TooLarge { limit: 100, .. })));
 

@@ -5,7 +5,11 @@
 
 mod code;
 mod debug_file;
+#[cfg(test)]
+mod debug_tests;
 mod demangle;
+#[cfg(test)]
+mod demangle_tests;
 mod entry;
 mod finder;
 mod instruction;
