@@ -1,8 +1,19 @@
 //! What this kernel can do, found by trying it, never by its version.
 
-use std::{fs::File, io, os::fd::BorrowedFd};
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
+
+use aya_obj::generated::bpf_insn;
 
 use super::{Site, link::Moment, sys};
+
+/// `BPF_ALU64 | BPF_MOV | BPF_K`: with the register and the number both zero, `r0 = 0`.
+const MOVE: u8 = 0xb7;
+/// `BPF_JMP | BPF_EXIT`.
+const EXIT: u8 = 0x95;
 
 /// The way by which probes are attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,22 +54,48 @@ pub(super) fn uprobe_pmu() -> io::Result<u32> {
     text.trim().parse().map_err(|e| io::Error::other(format!("{path}: {e}")))
 }
 
+/// Loads a probe program that does nothing: what it is refused for is what the kernel has not.
+pub(super) fn load_empty(attach_type: u32, flags: u32) -> io::Result<OwnedFd> {
+    let instruction =
+        |code| bpf_insn { code, _bitfield_align_1: [], _bitfield_1: Default::default(), off: 0, imm: 0 };
+    let program = sys::Program {
+        name: "empty",
+        kind: sys::ProgramType::Probe,
+        instructions: &[instruction(MOVE), instruction(EXIT)],
+        license: c"GPL",
+        attach_type,
+        flags,
+        btf: None,
+        functions: &[],
+    };
+    sys::load(&program, &mut [])
+}
+
 /// Whether links of this kind can be made: tries one at an offset where no probe can be, which a kernel that
-/// knows the link type refuses otherwise than one that does not.
-pub(super) fn has_uprobe_multi(program: BorrowedFd<'_>) -> bool {
+/// knows the link type refuses otherwise than one that does not. The program that is tried does nothing, because older
+/// kernels verify a whole one before they say that they do not know how to attach it.
+pub(super) fn has_uprobe_multi() -> bool {
     // A directory is not a regular file: kernels with uprobe_multi answer EBADF before they look at an offset,
     // others EINVAL for the attach type.
-    let Ok(directory) = File::open("/proc/self") else { return false };
+    let (Ok(program), Ok(directory)) = (load_empty(sys::UPROBE_MULTI, 0), File::open("/proc/self")) else {
+        return false;
+    };
     let site = Site { offset: 1, semaphore: 0, cookie: 0 };
-    match super::Link::attach(program, AttachMethod::UprobeMulti, &directory, &[site], Moment::Entry) {
+    match super::Link::attach(program.as_fd(), AttachMethod::UprobeMulti, &directory, &[site], Moment::Entry)
+    {
         Ok(_) => true,
         Err(super::BpfError::Attach { source, .. }) => source.raw_os_error() == Some(libc::EBADF),
         Err(_) => false,
     }
 }
 
+/// Whether probe programs may sleep.
+pub(super) fn has_sleepable() -> bool {
+    load_empty(0, sys::SLEEPABLE).is_ok()
+}
+
 /// Whether the kernel still knows the error of a program that it can't load.
-pub(super) fn load_with_log(program: &sys::Program<'_>) -> Result<std::os::fd::OwnedFd, (io::Error, String)> {
+pub(super) fn load_with_log(program: &sys::Program<'_>) -> Result<OwnedFd, (io::Error, String)> {
     let first = match sys::load(program, &mut []) {
         Ok(fd) => return Ok(fd),
         Err(error) => error,

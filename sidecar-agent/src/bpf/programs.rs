@@ -95,40 +95,27 @@ pub(super) fn load_probe(
     programs: &Programs,
     options: &LoadOptions,
 ) -> Result<(OwnedFd, Features), BpfError> {
-    let mut failure = None;
-    for multi in [true, false] {
-        if multi && options.no_uprobe_multi {
-            continue;
-        }
-        for sleepable in [true, false] {
-            if sleepable && options.no_sleepable {
-                continue;
-            }
-            let name = if sleepable { "probe_hit_sleepable" } else { "probe_hit" };
-            let attach_type = if multi { sys::UPROBE_MULTI } else { 0 };
-            let flags = if sleepable { sys::SLEEPABLE } else { 0 };
-            let program = match programs.load(name, sys::ProgramType::Probe, attach_type, flags) {
-                Ok(program) => program,
-                Err(BpfError::Privilege) => return Err(BpfError::Privilege),
-                Err(error) => {
-                    failure = Some(error);
-                    continue;
-                }
-            };
-            if multi && !features::has_uprobe_multi(program.as_fd()) {
-                continue;
-            }
-            let attach = if multi {
-                AttachMethod::UprobeMulti
-            } else {
-                let pmu = features::uprobe_pmu().map_err(|source| BpfError::Unsupported {
-                    what: "uprobes (CONFIG_UPROBE_EVENTS)".to_owned(),
-                    source,
-                })?;
-                AttachMethod::PerfEvent { pmu }
-            };
-            return Ok((program, Features { attach, sleepable }));
-        }
-    }
-    Err(failure.unwrap_or_else(|| BpfError::Load("no variant of the probe program can be loaded".to_owned())))
+    let multi = !options.no_uprobe_multi && features::has_uprobe_multi();
+    let sleepable = !options.no_sleepable && features::has_sleepable();
+    let load = |sleepable: bool| {
+        let name = if sleepable { "probe_hit_sleepable" } else { "probe_hit" };
+        let attach_type = if multi { sys::UPROBE_MULTI } else { 0 };
+        let flags = if sleepable { sys::SLEEPABLE } else { 0 };
+        programs.load(name, sys::ProgramType::Probe, attach_type, flags)
+    };
+    let (program, sleepable) = match load(sleepable) {
+        // A verifier that does not follow the longer program may follow the shorter one.
+        Err(BpfError::Verifier { .. }) if sleepable => (load(false)?, false),
+        other => (other?, sleepable),
+    };
+    let attach = if multi {
+        AttachMethod::UprobeMulti
+    } else {
+        let pmu = features::uprobe_pmu().map_err(|source| BpfError::Unsupported {
+            what: "uprobes (CONFIG_UPROBE_EVENTS)".to_owned(),
+            source,
+        })?;
+        AttachMethod::PerfEvent { pmu }
+    };
+    Ok((program, Features { attach, sleepable }))
 }

@@ -12,9 +12,10 @@ use sidecar_common::{
 use sidecar_ebpf::eval::{Missing, value};
 
 use super::{
-    header, lose_process,
-    memory::Probed,
+    lose_process,
+    memory::{Probed, at_most},
     wake::{submit_flags, unread},
+    write_header,
 };
 use crate::maps::RECORDS;
 
@@ -210,15 +211,17 @@ pub fn build<const SIZE: usize, const LIMIT: u64>(
 ) -> bool {
     // SAFETY: there is room for the header, 8-aligned.
     unsafe {
-        record.cast::<RecordHeader>().write(RecordHeader {
+        let rest = RecordHeader {
+            kind: RECORD_HIT,
             argc: spec.argc,
             status: hit.status,
             spec: hit.spec,
             generation: spec.generation,
             rate: hit.rate,
             flags: if hit.precious { RECORD_PRECIOUS } else { 0 },
-            ..header(RECORD_HIT)
-        });
+            ..RecordHeader::default()
+        };
+        write_header(record.cast(), rest);
     }
     let drop = if hit.drop_payloads { spec.payload_args } else { 0 };
     let mut attempt = Attempt { regs, spec, record, drop, last, too_small: false };
@@ -319,7 +322,7 @@ fn copy<const LIMIT: u64>(
         if len > LIMIT && larger {
             return Copied::TooLong;
         }
-        let size = if len > limit { limit } else { len };
+        let size = at_most::<LIMIT>(if len > limit { limit } else { len });
         // SAFETY: text has LIMIT bytes and size is at most that; the helper checks the source address.
         if unsafe { bpf_probe_read_user(text.cast(), size as u32, address as *const c_void) } != 0 {
             Copied::Fault
@@ -359,7 +362,10 @@ pub fn emit_hit(
 pub fn emit_process(control: *const Control, kind: u16) {
     match RECORDS.reserve::<RecordHeader>(0) {
         Some(mut entry) => {
-            entry.write(header(kind));
+            // SAFETY: the reservation is a header's, and this program's until it is submitted.
+            unsafe {
+                write_header(entry.as_mut_ptr(), RecordHeader { kind, ..RecordHeader::default() });
+            }
             entry.submit(submit_flags(control, unread()));
         }
         None => lose_process(),

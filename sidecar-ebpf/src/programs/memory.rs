@@ -1,7 +1,7 @@
 //! Reading the probed program's registers and memory.
 
 use aya_ebpf::helpers::generated::{bpf_copy_from_user, bpf_probe_read_kernel, bpf_probe_read_user};
-use core::ffi::c_void;
+use core::{arch::asm, ffi::c_void};
 use sidecar_ebpf::eval::Access;
 
 /// What was hit.
@@ -40,7 +40,7 @@ impl Access for Probed<'_> {
     #[inline(always)]
     fn memory(&self, address: u64, size: u8) -> Option<u64> {
         let mut value = 0u64;
-        let size = if size > 8 { 8 } else { u32::from(size) };
+        let size = at_most::<8>(u64::from(size)) as u32;
         // SAFETY: dst is 8 bytes of this stack and size is at most 8; the helper checks the source address.
         let result = unsafe { bpf_probe_read_user((&raw mut value).cast(), size, address as *const c_void) };
         (result == 0).then_some(value)
@@ -50,6 +50,24 @@ impl Access for Probed<'_> {
     fn elapsed(&self) -> Option<u64> {
         (self.0.elapsed != UNKNOWN).then_some(self.0.elapsed)
     }
+}
+
+/// `value`, or `MOST` where it is more, compared in the very register that goes on. Left to itself the compiler compares a
+/// copy, and a kernel before 6.8 learns nothing of one register from a comparison of another that was copied in 32 bits.
+#[inline(always)]
+pub fn at_most<const MOST: u64>(value: u64) -> u64 {
+    let mut bounded = value;
+    // SAFETY: two instructions on one register; the jump leads over the second.
+    unsafe {
+        asm!(
+            "if {bounded} <= {most} goto +1",
+            "{bounded} = {most}",
+            bounded = inout(reg) bounded,
+            most = const MOST,
+            options(pure, nomem, nostack)
+        );
+    }
+    bounded
 }
 
 /// Makes the pages present that a string of up to `max` bytes at `address` may lie on. Sleeps.

@@ -15,7 +15,7 @@ mod memory;
 mod wake;
 
 use aya_ebpf::helpers::{
-    bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_ns,
+    bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_ktime_get_ns, generated::bpf_get_current_comm,
 };
 use sidecar_common::{Control, RecordHeader};
 
@@ -49,20 +49,25 @@ fn in_tree(tgid: u32) -> bool {
     unsafe { TREE.get(tgid) }.is_some()
 }
 
-/// Fills in who and when. The rest of the header is zero.
+/// Writes a header where it belongs: who and when, and `rest` for all else. Never by way of this stack, of which a kernel
+/// before 6.13 has 512 bytes for a program and all that it calls.
+///
+/// # Safety
+/// There is room for a header at `at`, 8-aligned, that nobody else reads or writes meanwhile.
 #[inline(always)]
-fn header(kind: u16) -> RecordHeader {
+unsafe fn write_header(at: *mut RecordHeader, rest: RecordHeader) {
     let ids = bpf_get_current_pid_tgid();
-    RecordHeader {
-        len: RecordHeader::LEN,
-        kind,
-        // SAFETY: the helpers take no pointers and have no preconditions.
-        time_ns: unsafe { bpf_ktime_get_ns() },
-        pid: (ids >> 32) as u32,
-        tid: ids as u32,
-        // SAFETY: as above.
-        cgroup_id: unsafe { bpf_get_current_cgroup_id() },
-        comm: bpf_get_current_comm().unwrap_or_default(),
-        ..RecordHeader::default()
+    // SAFETY: the caller's promise. The helpers take no pointers but the last, which gets a place of the size given.
+    unsafe {
+        at.write(RecordHeader {
+            len: RecordHeader::LEN,
+            time_ns: bpf_ktime_get_ns(),
+            pid: (ids >> 32) as u32,
+            tid: ids as u32,
+            cgroup_id: bpf_get_current_cgroup_id(),
+            ..rest
+        });
+        let comm = &raw mut (*at).comm;
+        bpf_get_current_comm(comm.cast(), size_of_val(&*comm) as u32);
     }
 }
