@@ -6,24 +6,29 @@ use std::{
     fs::File,
     hash::{Hash as _, Hasher as _},
     path::Path,
+    sync::Arc,
 };
 
-use super::Reason;
+use super::{
+    Reason, Remark, RemarkKind,
+    functions::{Found, FoundFunctions, Wanted, find},
+};
 use crate::elf::{Arch, ElfError, ImageNotes, Limits, Note, read_notes_where, sample, symbol_addresses};
 
 /// Symbols of one image that are looked up at most: each look-up reads the image's table.
 const MOST_SYMBOLS: usize = 32;
 
-/// The wanted markers of a file.
+/// The wanted markers and functions of a file.
 pub(super) struct Reading {
     pub(super) notes: ImageNotes,
-    /// A hash of the markers and of the instructions at their sites.
+    pub(super) functions: Vec<Found>,
+    /// A hash of the markers and functions, and of the instructions at their sites.
     pub(super) print: u64,
 }
 
 /// Why there is nothing to attach.
 pub(super) enum Unread {
-    /// No ELF file, or none with a wanted marker.
+    /// No ELF file, or none with a wanted marker or function.
     Nothing,
     /// It can't be used.
     Refused {
@@ -40,12 +45,15 @@ impl Unread {
     }
 }
 
-/// Reads the markers of a file that `wanted` names. `path` is only for people.
+/// Reads the markers of a file that `wanted` names, and looks for functions. `path` is only for people. What is worth a
+/// word about functions goes into `remarks`.
 pub(super) fn read(
     file: &File,
     path: &Path,
     limits: &Limits,
     wanted: impl FnMut(&str, &str) -> bool,
+    functions: &[Arc<Wanted>],
+    remarks: &mut Vec<Remark>,
 ) -> Result<Reading, Unread> {
     let notes = match read_notes_where(file, limits, wanted) {
         Ok(notes) => notes,
@@ -58,25 +66,40 @@ pub(super) fn read(
     for (what, why) in &notes.skipped {
         tracing::debug!("{path:?}: {what:?}: {why}");
     }
-    if notes.notes.is_empty() {
+    let FoundFunctions { found: functions, remarks: more } = match find(file, path, limits, functions) {
+        Ok(found) => found,
+        Err(error @ ElfError::Changed) => return Err(Unread::refused(Reason::Changed, false, error)),
+        Err(error) => {
+            let key = functions.first().map(|wanted| wanted.mapping.key.clone()).unwrap_or_default();
+            let message = error.to_string();
+            remarks.push(Remark { key, kind: RemarkKind::Unreadable, message });
+            FoundFunctions::default()
+        }
+    };
+    remarks.extend(more);
+    if notes.notes.is_empty() && functions.is_empty() {
         return Err(Unread::Nothing);
     }
     if Some(notes.arch) != own_arch() {
-        return Err(Unread::refused(Reason::Foreign, true, "its markers are for another processor"));
+        return Err(Unread::refused(Reason::Foreign, true, "it is for another processor"));
     }
-    let print = print(file, &notes.notes)
+    let print = print(file, &notes.notes, &functions)
         .ok_or_else(|| Unread::refused(Reason::Unreadable, false, "its instructions can't be read"))?;
-    Ok(Reading { notes, print })
+    Ok(Reading { notes, functions, print })
 }
 
-/// A hash of markers and of the instructions at their sites, or `None` if they can't be read.
-pub(super) fn print(file: &File, notes: &[Note]) -> Option<u64> {
+/// A hash of markers and functions and of the instructions at their sites, or `None` if they can't be read.
+pub(super) fn print(file: &File, notes: &[Note], functions: &[Found]) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
-    let mut offsets: Vec<u64> = notes.iter().map(|note| note.offset).collect();
+    let entries = functions.iter().map(|found| found.function.entry.offset);
+    let mut offsets: Vec<u64> = notes.iter().map(|note| note.offset).chain(entries).collect();
     offsets.sort_unstable();
     sample(file, &offsets, &mut hasher).ok()?;
     for Note { provider, name, args, address, offset, semaphore } in notes {
         (provider, name, args, address, offset, semaphore).hash(&mut hasher);
+    }
+    for Found { wanted, function, returns } in functions {
+        (&wanted.mapping.key, &function.name, function.entry.offset, returns).hash(&mut hasher);
     }
     Some(hasher.finish())
 }

@@ -1,5 +1,8 @@
 //! Reads an image, decides, attaches, remembers.
 
+mod functions;
+mod specs;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fs::File,
@@ -7,19 +10,16 @@ use std::{
     sync::Arc,
 };
 
-use sidecar_common::{ArgSpec, LOC_UNREAD, Spec};
-
 use super::{
-    Attacher, Capacity, ImageInfo, Outcome, ProbeInfo, Reason, Registry,
+    Attacher, Capacity, ImageInfo, Outcome, ProbeInfo, Reason, Registry, Remark, RemarkKind, WantedFunctions,
     cache::Cache,
     image::{Reading, Symbols, Unread, print, read},
     slots::{Indices, Tables},
 };
 use crate::{
     bpf::Site,
-    elf::{Arch, ImageId, Limits, Note, OVERLAY, identify, inode},
-    mapping::{EventKind, Mapping},
-    spec::{self, Slots},
+    elf::{ImageId, Limits, Note, OVERLAY, identify, inode},
+    mapping::Mapping,
 };
 
 struct Attached<L> {
@@ -28,14 +28,16 @@ struct Attached<L> {
     inode: (u64, u64),
     /// See [`Reading::print`].
     print: u64,
-    /// Dropping it detaches. None once everything was let go.
-    link: Option<L>,
+    /// Dropping them detaches, in their order. None once everything was let go.
+    links: Vec<L>,
 }
 
 /// Everything that is known of images.
 pub struct Manager<A: Attacher> {
     attacher: A,
     mappings: HashMap<(String, String), Arc<Mapping>>,
+    functions: WantedFunctions,
+    remarks: Vec<Remark>,
     signals: HashMap<String, u8>,
     capacity: Capacity,
     limits: Limits,
@@ -43,7 +45,7 @@ pub struct Manager<A: Attacher> {
     generations: HashMap<u32, u32>,
     histograms: Indices,
     /// One a mapping, because that is what metrics show.
-    histogram_of: HashMap<(String, String), u32>,
+    histograms_of: HashMap<(String, String), u32>,
     tables: Tables,
     attached: HashMap<ImageId, Attached<A::Link>>,
     /// Attached images by device and inode. While its probes are on, the kernel keeps an inode from being used again.
@@ -52,6 +54,8 @@ pub struct Manager<A: Attacher> {
     superseded: Vec<Arc<ProbeInfo>>,
     registry: Registry,
     without: Cache,
+    /// Of those, the images in which functions were looked for.
+    searched: Cache,
 }
 
 impl<A: Attacher> Manager<A> {
@@ -71,24 +75,34 @@ impl<A: Attacher> Manager<A> {
         Self {
             attacher,
             mappings,
+            functions: WantedFunctions::default(),
+            remarks: Vec::new(),
             signals,
             capacity,
             limits: Limits::default(),
             specs: Indices::new(capacity.specs),
             generations: HashMap::new(),
             histograms: Indices::new(capacity.histograms),
-            histogram_of: HashMap::new(),
+            histograms_of: HashMap::new(),
             tables: Tables::default(),
             attached: HashMap::new(),
             by_inode: HashMap::new(),
             superseded: Vec::new(),
             registry: Registry::new(),
             without: Cache::new(capacity.remembered),
+            searched: Cache::new(capacity.remembered),
         }
     }
 
-    /// Looks at an open file and attaches what is wanted of it. A known image costs one `fstat`. `path` is only
-    /// for people. Ask [`Manager::take_superseded`] afterwards.
+    /// The same, wanting functions besides.
+    #[must_use]
+    pub fn with_functions(self, functions: WantedFunctions) -> Self {
+        Self { functions, ..self }
+    }
+
+    /// Looks at an open file and attaches what is wanted of it. A known image costs one `fstat`. `path` is for people, and
+    /// says whether functions are wanted of the file. Ask [`Manager::take_superseded`] and [`Manager::take_remarks`]
+    /// afterwards.
     pub fn consider(&mut self, file: &File, path: &Path) -> Outcome {
         let (id, inode) = match identify(file).and_then(|id| Ok((id, inode(file)?))) {
             Ok(found) => found,
@@ -97,10 +111,19 @@ impl<A: Attacher> Manager<A> {
         if self.attached.contains_key(&id) {
             return Outcome::AlreadyAttached;
         }
-        if let Some(outcome) = self.without.get(&id) {
+        let functions = self.functions.of(file, path);
+        if let Some(outcome) = self.without.get(&id)
+            && (functions.is_empty() || self.searched.get(&id).is_some())
+        {
             return outcome.clone();
         }
-        let reading = read(file, path, &self.limits, |provider, name| self.is_wanted(provider, name));
+        let mut remarks = Vec::new();
+        let is_wanted = |provider: &str, name: &str| self.is_wanted(provider, name);
+        let reading = read(file, path, &self.limits, is_wanted, &functions, &mut remarks);
+        self.remarks.append(&mut remarks);
+        if !functions.is_empty() {
+            self.searched.put(id, Outcome::NothingWanted);
+        }
         if let Some(old) = self.by_inode.get(&inode).copied() {
             // The very file that has probes on it, but not as it was: renamed, linked, or written to. On an overlay any
             // of these may have made a copy, which is another file for the kernel.
@@ -112,7 +135,7 @@ impl<A: Attacher> Manager<A> {
             self.superseded.extend(probes);
         }
         match reading {
-            Ok(reading) => self.attach(file, path, (id, inode), &reading),
+            Ok(reading) => self.attach(file, path, (id, inode), reading),
             Err(Unread::Nothing) => {
                 self.without.put(id, Outcome::NothingWanted);
                 Outcome::NothingWanted
@@ -145,7 +168,7 @@ impl<A: Attacher> Manager<A> {
         file: &File,
         path: &Path,
         (id, inode): (ImageId, (u64, u64)),
-        reading: &Reading,
+        reading: Reading,
     ) -> Outcome {
         let notes = &reading.notes;
         // Sites of one marker that read their arguments alike share a spec.
@@ -166,11 +189,13 @@ impl<A: Attacher> Manager<A> {
             // Looked at again when there is room: see `reclaim`.
             return self.refuse(Some(id), Reason::Full, message);
         }
+        let functions = self.fitting(&reading.functions, groups.len());
+        let returns = functions.iter().filter(|found| found.returns).count();
         let image = Arc::new(ImageInfo {
             id,
             path: path.to_owned(),
             build_id: notes.build_id.clone(),
-            sites: notes.notes.len(),
+            sites: notes.notes.len() + functions.len() + returns,
         });
         let limits = self.limits;
         let symbols = Symbols::new(file, &limits);
@@ -196,92 +221,54 @@ impl<A: Attacher> Manager<A> {
                 }
             }
         }
+        let placed = match self.place_functions(&image, notes.arch, functions) {
+            Ok(placed) => placed,
+            Err((reason, message)) => {
+                self.release(&probes);
+                return self.refuse(Some(id), reason, message);
+            }
+        };
+        probes.extend(placed.probes.iter().map(Arc::clone));
         // The kernel will put its probes by offset: the file must still be the one that was read.
-        if identify(file).ok() != Some(id) || print(file, &notes.notes) != Some(reading.print) {
+        if identify(file).ok() != Some(id)
+            || print(file, &notes.notes, &reading.functions) != Some(reading.print)
+        {
             self.release(&probes);
             return self.refuse(None, Reason::Changed, "it changed while it was looked at".to_owned());
         }
-        match self.attacher.attach(file, &sites) {
-            Ok(link) => {
-                let outcome = Outcome::Attached { probes: probes.len(), sites: sites.len() };
-                self.registry.attached(image.sites);
-                self.by_inode.insert(inode, id);
-                self.attached
-                    .insert(id, Attached { image, probes, inode, print: reading.print, link: Some(link) });
-                outcome
+        let mut links = Vec::new();
+        if !sites.is_empty() {
+            match self.attacher.attach(file, &sites) {
+                Ok(link) => links.push(link),
+                Err(error) => {
+                    self.release(&probes);
+                    return self.refuse(Some(id), Reason::Kernel, error.to_string());
+                }
+            }
+        }
+        match self.link_functions(file, &placed) {
+            Ok(more) => links.splice(..0, more).for_each(drop),
+            // Without them, what there is of markers is watched all the same.
+            Err(error) if !sites.is_empty() => {
+                self.release(&probes);
+                self.remarks.push(Remark {
+                    key: reading.functions.first().map(|found| found.key().to_owned()).unwrap_or_default(),
+                    kind: RemarkKind::Kernel,
+                    message: format!("no function is watched: {error}"),
+                });
+                let markers = Reading { functions: Vec::new(), ..reading };
+                return self.attach(file, path, (id, inode), markers);
             }
             Err(error) => {
                 self.release(&probes);
-                self.refuse(Some(id), Reason::Kernel, error.to_string())
+                return self.refuse(Some(id), Reason::Kernel, error.to_string());
             }
         }
-    }
-
-    /// Takes a spec for sites that read their arguments alike, and puts it in place.
-    fn place(
-        &mut self,
-        symbols: &Symbols<'_>,
-        arch: Arch,
-        mapping: &Arc<Mapping>,
-        image: &Arc<ImageInfo>,
-        args: &str,
-        notes: &[&Note],
-    ) -> Result<ProbeInfo, (Reason, String)> {
-        let full = |what: &str| (Reason::Full, format!("all {what} are used"));
-        let (table, new) = self.tables.index(&mapping.status).ok_or_else(|| full("255 status tables"))?;
-        if new {
-            let rows = spec::status_table(&mapping.status).map_err(|e| (Reason::Unusable, e.to_string()))?;
-            self.attacher.put_status_table(table, &rows).map_err(|e| (Reason::Kernel, e.to_string()))?;
-        }
-        let histogram = self.histogram(mapping);
-        let spec = self.specs.take().ok_or_else(|| full("specs (discovery.max_specs)"))?;
-        let generation = self.generations.entry(spec).or_insert(0);
-        *generation = generation.wrapping_add(1);
-        let slots = Slots {
-            signal: self.signals.get(&mapping.signal).copied().unwrap_or(0),
-            status_table: table,
-            histogram: histogram.unwrap_or(sidecar_common::NO_HISTOGRAM),
-            generation: *generation,
-            max_string: self.capacity.max_string,
-        };
-        let resolve = |name: &str| symbols.address(name);
-        let site = notes.first().map_or(0, |note| note.address);
-        let places = spec::parse_args(args, arch, site, Some(&resolve));
-        for (i, why) in places.iter().enumerate().filter_map(|(i, arg)| Some((i, arg.place.obstacle()?))) {
-            let Mapping { provider, marker, .. } = &**mapping;
-            tracing::debug!("{:?}: argument {i} of {provider}:{marker} stays unread: {why}", image.path);
-        }
-        let compiled = spec::compile(mapping, &places, &slots);
-        let probe = ProbeInfo {
-            spec,
-            generation: *generation,
-            mapping: Arc::clone(mapping),
-            image: Arc::clone(image),
-            args: args.to_owned(),
-            sites: notes.len(),
-            histogram,
-            unreadable: unreadable(&compiled),
-        };
-        self.registry.insert(probe.clone());
-        if let Err(error) = self.attacher.put_spec(spec, &compiled) {
-            self.release(&[Arc::new(probe)]);
-            return Err((Reason::Kernel, error.to_string()));
-        }
-        Ok(probe)
-    }
-
-    /// The histogram of a test's end with a duration; the mapping goes without if none is left.
-    fn histogram(&mut self, mapping: &Arc<Mapping>) -> Option<u32> {
-        if mapping.event != EventKind::TestEnd || mapping.duration_arg().is_none() {
-            return None;
-        }
-        let key = (mapping.provider.clone(), mapping.marker.clone());
-        if let Some(&index) = self.histogram_of.get(&key) {
-            return Some(index);
-        }
-        let index = self.histograms.take()?;
-        self.histogram_of.insert(key, index);
-        Some(index)
+        let outcome = Outcome::Attached { probes: probes.len(), sites: image.sites };
+        self.registry.attached(image.sites);
+        self.by_inode.insert(inode, id);
+        self.attached.insert(id, Attached { image, probes, inode, print: reading.print, links });
+        outcome
     }
 
     /// Gives back the specs of probes that were never attached, so that nothing was counted on them.
@@ -325,7 +312,8 @@ impl<A: Attacher> Manager<A> {
     /// Takes the probes off all images. Everything stays known, for the last look at the counters.
     pub fn let_go(&mut self) {
         for attached in self.attached.values_mut() {
-            drop(attached.link.take());
+            // In their order, as a vector does it.
+            attached.links.clear();
         }
     }
 
@@ -356,10 +344,4 @@ impl<A: Attacher> Manager<A> {
     pub fn images(&self) -> impl Iterator<Item = &Arc<ImageInfo>> {
         self.attached.values().map(|attached| &attached.image)
     }
-}
-
-/// Which arguments of a spec stay unread.
-fn unreadable(spec: &Spec) -> u16 {
-    let unread = |bits, (i, arg): (usize, &ArgSpec)| bits | u16::from(arg.location == LOC_UNREAD) << i;
-    spec.args.iter().take(spec.argc.into()).enumerate().fold(0, unread)
 }

@@ -5,6 +5,7 @@
 //! sites' bytes are compared right before attaching, and any change makes it another image.
 
 mod cache;
+mod functions;
 mod image;
 mod manager;
 mod registry;
@@ -16,6 +17,7 @@ use std::{fs::File, path::PathBuf, sync::Arc};
 
 use sidecar_common::{Spec, StatusTable};
 
+pub use functions::{Remark, RemarkKind, WantedFunctions};
 pub use manager::Manager;
 pub use registry::{Figures, Registry};
 
@@ -45,6 +47,12 @@ pub trait Attacher {
     /// # Errors
     /// The kernel refuses.
     fn attach(&mut self, file: &File, sites: &[Site]) -> Result<Self::Link, Self::Error>;
+
+    /// Attaches where the functions return that begin at the sites of one image, or at none.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    fn attach_returns(&mut self, file: &File, sites: &[Site]) -> Result<Self::Link, Self::Error>;
 }
 
 /// How much the manager may hold.
@@ -81,7 +89,31 @@ pub struct ImageInfo {
     pub sites: usize,
 }
 
-/// A spec in use: one marker of one image, with one way to read its arguments.
+/// What a probe is on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProbeKind {
+    /// A marker.
+    #[default]
+    Marker,
+    /// A function's entry.
+    Function,
+    /// A function's return.
+    Return,
+}
+
+impl ProbeKind {
+    /// The word in the API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Marker => "marker",
+            Self::Function => "function",
+            Self::Return => "return",
+        }
+    }
+}
+
+/// A spec in use: one marker of one image, with one way to read its arguments, or one function's entry or return.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProbeInfo {
     /// Index of the spec.
@@ -100,6 +132,8 @@ pub struct ProbeInfo {
     pub histogram: Option<u32>,
     /// Bit i: argument i can't be read at its sites.
     pub unreadable: u16,
+    /// What it is on.
+    pub kind: ProbeKind,
 }
 
 /// Why an image got no probe although it has wanted markers, or may have.

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::{
+    attach::WantedFunctions,
     cli::{CheckArgs, ConfigArgs, Format, Printed},
     config::{self, Config, ConfigError, EX_CONFIG, Override, Place},
     mapping::{self, MappingError},
@@ -54,6 +55,7 @@ pub fn overrides(listen: Option<SocketAddr>) -> Vec<Override> {
 pub fn usable(path: Option<&Path>, flags: &[Override]) -> Result<Config, Unusable> {
     let config = config::read(path, flags)?;
     mapping::all(&config.probes)?;
+    WantedFunctions::new(&config.functions)?;
     Ok(config)
 }
 

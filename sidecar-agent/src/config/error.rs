@@ -143,6 +143,12 @@ pub enum Fault {
         /// The key.
         key: &'static str,
     },
+    /// Not one of several keys, or more than one of them.
+    #[error("wants exactly one of {keys}")]
+    OneOf {
+        /// The keys.
+        keys: &'static str,
+    },
     /// A variable without a value and without a default.
     #[error(
         "the environment variable {name} is not set (or not UTF-8); set it, or write a default as in ${{{name}:-value}}"

@@ -85,7 +85,8 @@ fn one(out: &mut String, key: &Key, name: &str, indent: &str) {
         | Field::Texts { .. }
         | Field::Probes
         | Field::Sinks
-        | Field::Handlers => flow(&key.json(&defaults)),
+        | Field::Handlers
+        | Field::Functions => flow(&key.json(&defaults)),
     };
     out.push_str(&format!("{indent}{name}: {value}\n"));
 }
@@ -95,7 +96,12 @@ fn parts(out: &mut String, indent: &str, parts_of: &[Part], depth: usize) {
     for part in parts_of {
         let required = if part.required { " Required." } else { "" };
         let takes = match &part.takes {
-            Takes::Text | Takes::Texts | Takes::Named | Takes::Items(_) | Takes::Group(_) => String::new(),
+            Takes::Text
+            | Takes::Texts
+            | Takes::Named
+            | Takes::Items(_)
+            | Takes::Item(_)
+            | Takes::Group(_) => String::new(),
             Takes::Word(words) | Takes::WordList(words) => format!(" One of {}.", words.join(", ")),
             Takes::Words(words) => format!(" A mapping of values to {}.", words.join(", ")),
             Takes::Whole { min, max } => format!(" {min} to {max}."),
@@ -104,7 +110,7 @@ fn parts(out: &mut String, indent: &str, parts_of: &[Part], depth: usize) {
         };
         let inset = "  ".repeat(depth);
         wrapped(out, indent, &inset, &format!("{}: {}{takes}{required}", part.name, part.effect));
-        if let Takes::Items(items) | Takes::Group(items) = &part.takes {
+        if let Takes::Items(items) | Takes::Item(items) | Takes::Group(items) = &part.takes {
             parts(out, indent, items, depth + 1);
         }
     }

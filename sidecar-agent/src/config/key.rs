@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use super::scalar::Scalar;
-use super::{Config, Fault, HandlerConfig, ProbeConfig, Sink};
+use super::{Config, Fault, FunctionConfig, HandlerConfig, ProbeConfig, Sink};
 
 /// One key of the section.
 pub struct Key {
@@ -45,6 +45,7 @@ pub(super) enum Field {
     Probes,
     Sinks,
     Handlers,
+    Functions,
 }
 
 impl Key {
@@ -59,7 +60,7 @@ impl Key {
             Field::Address(_) => "address:port".to_owned(),
             Field::Path(_) => "absolute path, or empty".to_owned(),
             Field::Texts { what, .. } => format!("list of {what}"),
-            Field::Probes | Field::Sinks | Field::Handlers => "list, see below".to_owned(),
+            Field::Probes | Field::Sinks | Field::Handlers | Field::Functions => "list, see below".to_owned(),
         }
     }
 
@@ -89,6 +90,10 @@ impl Key {
                 let names = config.handlers.iter().map(ToString::to_string);
                 format!("[{}]", names.collect::<Vec<_>>().join(", "))
             }
+            Field::Functions => {
+                let names = config.functions.iter().map(FunctionConfig::shown);
+                format!("[{}]", names.collect::<Vec<_>>().join(", "))
+            }
         }
     }
 
@@ -106,6 +111,7 @@ impl Key {
             Field::Probes => config.probes.iter().map(ProbeConfig::json).collect(),
             Field::Sinks => config.sinks.iter().map(Sink::json).collect(),
             Field::Handlers => config.handlers.iter().map(HandlerConfig::json).collect(),
+            Field::Functions => config.functions.iter().map(FunctionConfig::json).collect(),
         }
     }
 
@@ -118,7 +124,8 @@ impl Key {
             | Field::Address(_)
             | Field::Path(_)
             | Field::Texts { .. }
-            | Field::Probes => self.json(a) == self.json(b),
+            | Field::Probes
+            | Field::Functions => self.json(a) == self.json(b),
             Field::Sinks => a.sinks == b.sinks,
             Field::Handlers => a.handlers == b.handlers,
         }
@@ -157,7 +164,7 @@ impl Key {
                 }
                 *place(config) = text;
             }
-            Field::Texts { .. } | Field::Probes | Field::Sinks | Field::Handlers => {
+            Field::Texts { .. } | Field::Probes | Field::Sinks | Field::Handlers | Field::Functions => {
                 return Err(Fault::Type { wants: format!("a {}", self.range()), found: scalar.describe() });
             }
         }

@@ -322,4 +322,8 @@ pub static KEYS: &[Key] = &[
             Field::Path(|c| &mut c.security.token_file),
         ),
     ),
+    fixed(
+        MARKERS,
+        key("functions", "Functions that are watched without a marker in them.", Field::Functions),
+    ),
 ];

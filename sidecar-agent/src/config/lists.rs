@@ -52,6 +52,8 @@ pub struct ArgConfig {
     pub length: Option<u64>,
     /// `signed`.
     pub signed: Option<bool>,
+    /// `at`: where a function's argument is.
+    pub at: Option<String>,
 }
 
 pub(super) const PROBE_KEYS: [&str; 7] =
@@ -86,6 +88,11 @@ impl Loader<'_> {
                 self.config.sinks = sinks.collect::<Result<_, _>>()?;
             }
             Field::Handlers => self.config.handlers = self.handlers(items)?,
+            Field::Functions => {
+                let functions =
+                    items.iter().enumerate().map(|(i, item)| self.function(&format!("functions[{i}]"), item));
+                self.config.functions = functions.collect::<Result<_, _>>()?;
+            }
             Field::Switch(_)
             | Field::Number { .. }
             | Field::Count { .. }
@@ -149,18 +156,10 @@ impl Loader<'_> {
                 "signal" => probe.signal = Some(self.text(&dotted, node)?),
                 "args" => {
                     let items = self.items(&dotted, *line, node)?.iter().enumerate();
-                    let args = items.map(|(i, item)| self.arg(&format!("{dotted}[{i}]"), item));
+                    let args = items.map(|(i, item)| self.arg(&format!("{dotted}[{i}]"), item, &ARG_KEYS));
                     probe.args = args.collect::<Result<_, _>>()?;
                 }
-                _ => {
-                    let Tree::Map(entries) = &node.tree else {
-                        return Err(self.wants(node, &dotted, "a mapping of values to statuses"));
-                    };
-                    for Entry { key: value, node, .. } in entries {
-                        let word = self.text(&format!("{dotted}.{}", shown(value)), node)?;
-                        probe.status.push((value.clone(), word));
-                    }
-                }
+                _ => probe.status = self.statuses(&dotted, node)?,
             }
         }
         let missing = |name| self.fault(node.line, key, Fault::Missing { key: name });
@@ -169,7 +168,24 @@ impl Loader<'_> {
         Ok(probe)
     }
 
-    fn arg(&self, key: &str, node: &Node) -> Result<ArgConfig, ConfigError> {
+    /// The mapping of a status argument's values to statuses.
+    pub(super) fn statuses(&self, key: &str, node: &Node) -> Result<Vec<(String, String)>, ConfigError> {
+        let Tree::Map(entries) = &node.tree else {
+            return Err(self.wants(node, key, "a mapping of values to statuses"));
+        };
+        let status = |Entry { key: value, node, .. }: &Entry| {
+            Ok((value.clone(), self.text(&format!("{key}.{}", shown(value)), node)?))
+        };
+        entries.iter().map(status).collect()
+    }
+
+    /// One argument, of which these keys are known.
+    pub(super) fn arg(
+        &self,
+        key: &str,
+        node: &Node,
+        known: &[&'static str],
+    ) -> Result<ArgConfig, ConfigError> {
         let mut arg = ArgConfig::default();
         if let Tree::Scalar(_) = &node.tree {
             // The short form: ROLE or ROLE:TYPE.
@@ -182,7 +198,7 @@ impl Loader<'_> {
             arg.kind = kind;
             return Ok(arg);
         }
-        for Entry { key: name, node, .. } in self.entries(key, node, &ARG_KEYS)? {
+        for Entry { key: name, node, .. } in self.entries(key, node, known)? {
             let dotted = format!("{key}.{name}");
             match name.as_str() {
                 "role" => arg.role = Some(self.text(&dotted, node)?),
@@ -190,23 +206,28 @@ impl Loader<'_> {
                 "name" => arg.name = Some(self.text(&dotted, node)?),
                 "unit" => arg.unit = Some(self.text(&dotted, node)?),
                 "length" => arg.length = Some(self.scalar(&dotted, node, |value| value.count(0, 11))?),
+                "at" => arg.at = Some(self.text(&dotted, node)?),
                 _ => arg.signed = Some(self.scalar(&dotted, node, Scalar::switch)?),
             }
         }
         Ok(arg)
     }
 
-    /// Every probe's signal must have a rate.
+    /// The signal of every probe and function must have a rate.
     pub(super) fn check_signals(&self) -> Result<(), ConfigError> {
         let signals = self.config.signals();
-        for (i, probe) in self.config.probes.iter().enumerate() {
-            let Some(name) = &probe.signal else { continue };
+        let probes = self.config.probes.iter().map(|probe| (&probe.at, &probe.signal)).enumerate();
+        let functions =
+            self.config.functions.iter().map(|function| (&function.at, &function.signal)).enumerate();
+        let named = probes.map(|found| ("probes", found)).chain(functions.map(|found| ("functions", found)));
+        for (list, (i, (at, signal))) in named {
+            let Some(name) = signal else { continue };
             if !signals.iter().any(|signal| signal.name == *name) {
                 let known = signals.iter().map(|signal| signal.name.as_str());
                 let nearest = nearest(name, known).unwrap_or_default().to_owned();
                 return Err(ConfigError::Value {
-                    at: probe.at.clone(),
-                    key: format!("probes[{i}].signal"),
+                    at: at.clone(),
+                    key: format!("{list}[{i}].signal"),
                     fault: Fault::NoSignal { found: shown(name), nearest },
                 });
             }

@@ -124,7 +124,14 @@ impl Loader<'_> {
             let name = if group.is_empty() { key.clone() } else { format!("{group}.{key}") };
             if let Some(key) = find(&name) {
                 match (&key.field, &node.tree) {
-                    (Field::Texts { .. } | Field::Probes | Field::Sinks | Field::Handlers, _) => {
+                    (
+                        Field::Texts { .. }
+                        | Field::Probes
+                        | Field::Sinks
+                        | Field::Handlers
+                        | Field::Functions,
+                        _,
+                    ) => {
                         self.list(key, *line, node)?;
                     }
                     (_, Tree::Scalar(scalar)) => {

@@ -11,6 +11,7 @@ mod error;
 mod example;
 mod expand;
 mod file;
+mod functions;
 mod handlers;
 mod handlers_load;
 mod key;
@@ -39,6 +40,7 @@ pub use env::environment;
 pub use error::{ConfigError, EX_CONFIG, Fault};
 pub use example::example;
 pub use file::{DEFAULT_FILE, FileText, MAX_FILE_BYTES, read, read_file};
+pub use functions::{FunctionConfig, FunctionName, FunctionPlace};
 pub use handlers::{
     Action, CommandAction, HANDLER_TYPES, HandlerConfig, HttpAction, JsonlAction, Secret, When,
 };
@@ -69,6 +71,8 @@ pub struct Config {
     pub health_checks: HealthChecks,
     /// The user's own markers.
     pub probes: Vec<ProbeConfig>,
+    /// The functions that are watched.
+    pub functions: Vec<FunctionConfig>,
     /// Where markers are looked for, and how they are read.
     pub discovery: Discovery,
     /// Where events go.
@@ -261,6 +265,7 @@ impl Default for Config {
             profiling: Profiling { enabled: true, sampling_interval: 1.0, deep_profiling: false },
             health_checks: HealthChecks { enabled: true, interval_sec: 30, failure_threshold: 3 },
             probes: Vec::new(),
+            functions: Vec::new(),
             discovery: Discovery {
                 files: Vec::new(),
                 libraries: Vec::new(),

@@ -94,7 +94,7 @@ fn key_schema(key: &Key) -> Value {
         Field::Address(_) => or_variable(json!({ "type": "string", "pattern": ":[0-9]{1,5}$" })),
         Field::Path(_) => or_variable(json!({ "type": ["string", "null"], "pattern": "^(/.*)?$" })),
         Field::Texts { .. } => list(json!({ "$ref": "#/$defs/text" })),
-        Field::Probes | Field::Sinks | Field::Handlers => {
+        Field::Probes | Field::Sinks | Field::Handlers | Field::Functions => {
             key.field.shape().map_or(Value::Bool(true), |shape| list(items(shape)))
         }
     };
@@ -115,7 +115,8 @@ fn key_schema(key: &Key) -> Value {
         | Field::Texts { .. }
         | Field::Probes
         | Field::Sinks
-        | Field::Handlers => key.json(&Config::default()),
+        | Field::Handlers
+        | Field::Functions => key.json(&Config::default()),
     };
     schema
 }
@@ -152,6 +153,11 @@ fn items(shape: &Shape) -> Value {
     json!({ "anyOf": shape.kinds.iter().map(kind).collect::<Vec<_>>() })
 }
 
+/// A mapping, or a text that is short for it.
+fn item(parts: &[Part]) -> Value {
+    json!({ "anyOf": [{ "$ref": "#/$defs/text" }, mapping(parts.iter())] })
+}
+
 fn mapping<'p>(parts: impl IntoIterator<Item = &'p Part>) -> Value {
     let mut required = Vec::new();
     let property = |part: &Part| {
@@ -168,9 +174,8 @@ fn mapping<'p>(parts: impl IntoIterator<Item = &'p Part>) -> Value {
             Takes::Words(words) => {
                 json!({ "type": "object", "additionalProperties": or_variable(json!({ "enum": words })) })
             }
-            Takes::Items(parts) => {
-                list(json!({ "anyOf": [{ "$ref": "#/$defs/text" }, mapping(parts.iter())] }))
-            }
+            Takes::Items(parts) => list(item(parts)),
+            Takes::Item(parts) => item(parts),
             Takes::Texts => one_or_more(json!({ "type": "string" }), json!({ "$ref": "#/$defs/text" })),
             Takes::WordList(words) => {
                 let word = or_variable(json!({ "enum": words }));

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::functions::FUNCTIONS;
 use super::key::Field;
 use super::shapes_handlers::HANDLERS;
 use super::{ArgConfig, ProbeConfig, Sink};
@@ -24,6 +25,7 @@ pub(super) struct Kind {
 }
 
 /// One key of an item.
+#[derive(Clone, Copy)]
 pub(super) struct Part {
     pub(super) name: &'static str,
     pub(super) required: bool,
@@ -32,6 +34,7 @@ pub(super) struct Part {
 }
 
 /// What a key of an item takes.
+#[derive(Clone, Copy)]
 pub(super) enum Takes {
     /// Any text.
     Text,
@@ -47,6 +50,8 @@ pub(super) enum Takes {
     Words(&'static [&'static str]),
     /// A list of mappings, or of texts that are short for them.
     Items(&'static [Part]),
+    /// A mapping, or a text that is short for it.
+    Item(&'static [Part]),
     /// A list of texts, or one text.
     Texts,
     /// A list of these words, or one of them.
@@ -64,6 +69,7 @@ impl Field {
             Self::Probes => Some(&PROBES),
             Self::Sinks => Some(&SINKS),
             Self::Handlers => Some(&HANDLERS),
+            Self::Functions => Some(&FUNCTIONS),
             Self::Switch(_)
             | Self::Number { .. }
             | Self::Count { .. }
@@ -117,7 +123,7 @@ static PROBES: Shape = Shape {
         part("signal", Takes::Text, "The signal whose rate applies; it has a rate under `sampling`."),
         part(
             "args",
-            Takes::Items(ARGS),
+            Takes::Items(ARGS.as_slice()),
             "The arguments by position, at most 12; ROLE or ROLE:TYPE is short.",
         ),
         part("status", Takes::Words(STATUSES), "What the values of the status argument mean."),
@@ -132,7 +138,7 @@ static PROBES: Shape = Shape {
 ",
 };
 
-static ARGS: &[Part] = &[
+pub(super) static ARGS: &[Part; 6] = &[
     part("role", Takes::Word(ROLES), "What the argument means; `plain` if left out."),
     part("type", Takes::Word(&["integer", "string", "bytes"]), "What it is; else the role says."),
     part("name", Takes::Text, "Its name in the event's data."),
@@ -182,7 +188,7 @@ impl ProbeConfig {
 }
 
 impl ArgConfig {
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         object([
             ("role", self.role.as_ref().map(|word| json!(word))),
             ("type", self.kind.as_ref().map(|word| json!(word))),
@@ -190,6 +196,7 @@ impl ArgConfig {
             ("unit", self.unit.as_ref().map(|word| json!(word))),
             ("length", self.length.map(|length| json!(length))),
             ("signed", self.signed.map(|signed| json!(signed))),
+            ("at", self.at.as_ref().map(|at| json!(at))),
         ])
     }
 }
@@ -206,6 +213,7 @@ impl Sink {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::functions::FUNCTION_KEYS;
     use crate::config::lists::{ARG_KEYS, PROBE_KEYS, SINK_KEYS};
     use crate::config::{FileText, KEYS, Sources, load};
 
@@ -213,8 +221,9 @@ mod tests {
     fn shapes_have_the_keys_that_are_read() {
         let names = |parts: &'static [Part]| parts.iter().map(|part| part.name).collect::<Vec<_>>();
         assert_eq!(names(PROBES.parts), PROBE_KEYS);
-        assert_eq!(names(ARGS), ARG_KEYS);
+        assert_eq!(names(ARGS.as_slice()), ARG_KEYS);
         assert_eq!(names(SINKS.parts), SINK_KEYS);
+        assert_eq!(names(FUNCTIONS.parts), FUNCTION_KEYS);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Durations;
 use serde::{Deserialize, Serialize};
 
 macro_rules! answers {
@@ -252,7 +253,7 @@ pub struct BudgetUse {
     pub memory_bytes: u64,
 }
 
-/// The watched markers and functions.
+/// The watched markers and functions, and where functions return.
 pub struct Probes {
     /// Each probe.
     pub probes: Vec<Probe>,
@@ -260,10 +261,12 @@ pub struct Probes {
 
 /// A marker or function that is watched.
 pub struct Probe {
-    /// The marker's provider; empty for a function.
+    /// The marker's provider, or what the function's file is called.
     pub provider: String,
-    /// The marker's or function's name.
+    /// The marker's or function's name; `NAME%return` is where a function returns.
     pub name: String,
+    /// What it is on: `marker`, `function` or `return`.
+    pub kind: String,
     /// The signal whose rate applies.
     pub signal: String,
     /// Sites that it is attached to.
@@ -283,6 +286,11 @@ pub struct Probe {
     /// A test that takes longer is an anomaly, in seconds, as learnt from the durations so far; null while too few are
     /// known, and where there is no duration.
     pub slow_limit_seconds: Option<f64>,
+    /// Calls of a function that are not in its durations: their entry was forgotten, or had no return before another call
+    /// lay at its place, or, for a return, is not known.
+    pub untimed: u64,
+    /// How long tests or calls took, of all of them, whatever was sampled; null where nothing says so.
+    pub durations: Option<Durations>,
 }
 
 /// The files with probes.

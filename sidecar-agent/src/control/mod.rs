@@ -4,6 +4,7 @@
 //! and waits no longer than a bound. So a method may read the kernel's maps, and need not be quick.
 
 mod answers;
+mod durations;
 #[cfg(test)]
 pub(crate) mod fake;
 mod refused;
@@ -15,6 +16,7 @@ pub use answers::{
     EventCount, EventType, EventTypes, Image, Images, Probe, Probes, Profile, ReloadReport, Sampling,
     SignalState, Stats, Summary, Test, Tests,
 };
+pub use durations::{Bucket, Durations};
 pub use refused::{Refused, ReloadRefused};
 
 /// The running agent, as its API sees it.

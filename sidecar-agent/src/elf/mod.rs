@@ -6,6 +6,7 @@
 
 mod dynamic;
 mod error;
+mod exceptions;
 mod functions;
 mod header;
 mod identity;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use dynamic::{Dynamic, needed};
 pub use error::ElfError;
+pub use exceptions::{Unwinding, unwinding};
 pub use functions::{
     DebugFiles, Entry, EntryCost, FileFunctions, Function, FunctionLimits, FunctionPattern, Functions,
     PatternError, functions,

@@ -108,6 +108,25 @@ pub enum Problem {
     /// Status values that are words need a table.
     #[error("the status argument is a string, so `status` must say which word means which status")]
     NoStatusTable,
+    /// A text that says no argument's place.
+    #[error(
+        "`{found}` is no place here; as in arg2, *(arg1 + 32), *(*(arg1 + 8) + 16), and for the result in result"
+    )]
+    Place {
+        /// The text found.
+        found: String,
+    },
+    /// A start or an end of a test at a function that returns.
+    #[error(
+        "a test's start or end, or an anomaly, goes with `on: entry`: an event for each return would be another"
+    )]
+    EntryOnly,
+    /// A result that claims what is measured.
+    #[error("the duration of a call is measured: neither role nor name of the result can be `duration`")]
+    Measured,
+    /// A pattern that can't be used.
+    #[error("{0}")]
+    Pattern(String),
     /// Two probes for one marker.
     #[error("{provider}:{marker} is mapped by probes[{first}] already")]
     MarkerTwice {

@@ -1,12 +1,14 @@
 //! What a marker's arguments mean: provider, name, the role of each argument, which values mean which status.
 //!
 //! The built-in mappings ([`builtin`]) cover the providers `sidecar` and `nextest`; any other provider is
-//! mapped by the configuration ([`from_config`]).
+//! mapped by the configuration ([`from_config`]), and so are functions without markers ([`functions()`]).
 mod attempt_id;
 mod builtin;
 mod check;
 mod error;
+mod functions;
 mod parse;
+mod place;
 
 use std::borrow::Cow;
 
@@ -15,7 +17,9 @@ use sidecar_common::{EVENT_ANOMALY, EVENT_GENERIC, EVENT_TEST_END, EVENT_TEST_ST
 pub use attempt_id::{AttemptId, test_id};
 pub use builtin::{LIBRARY, builtin};
 pub use error::{MappingError, Problem};
+pub use functions::{FunctionMapping, Moment, RETURN, functions};
 pub use parse::{all, from_config};
+pub use place::{ArgAt, Base, Step};
 
 /// What a hit of a marker is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -68,7 +68,7 @@ pub fn from_config(probes: &[ProbeConfig]) -> Result<Vec<Mapping>, MappingError>
     Ok(mappings)
 }
 
-fn one(probe: &ProbeConfig) -> Result<Mapping, (String, Problem)> {
+pub(super) fn one(probe: &ProbeConfig) -> Result<Mapping, (String, Problem)> {
     let event = match probe.event.as_deref() {
         None | Some("event") => EventKind::Generic,
         Some("test_start") => EventKind::TestStart,
@@ -165,7 +165,7 @@ fn default_kind(role: Role, numbers: bool) -> ArgKind {
     }
 }
 
-fn unknown(key: &str, word: &str, known: &[&str]) -> (String, Problem) {
+pub(super) fn unknown(key: &str, word: &str, known: &[&str]) -> (String, Problem) {
     let problem = Problem::UnknownWord {
         word: word.to_owned(),
         nearest: nearest(word, known.iter().copied()).unwrap_or_default().to_owned(),

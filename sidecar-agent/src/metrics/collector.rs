@@ -13,6 +13,8 @@ use super::families::{self, Family};
 use super::registry::BuildInfo;
 use super::series::{Admitted, clean};
 use super::snapshot::{ProbeStats, Snapshot, Source};
+use crate::attach::ProbeKind;
+use crate::mapping::RETURN;
 use crate::sinks::SinkStats;
 
 /// Series that one probe takes: its counters, and its histogram's buckets, sum and count.
@@ -88,9 +90,9 @@ impl Page<'_> {
         }
     }
 
-    fn add_durations(&mut self, labels: Vec<String>, more: &Histogram) {
+    fn add_durations(&mut self, family: &'static Family, labels: Vec<String>, more: &Histogram) {
         let empty = || Sample::Durations(Box::default());
-        match self.samples_of(families::DURATION).entry(labels).or_insert_with(empty) {
+        match self.samples_of(family).entry(labels).or_insert_with(empty) {
             Sample::Durations(sum) => {
                 sum.sum_ns = sum.sum_ns.wrapping_add(more.sum_ns);
                 sum.buckets.iter_mut().zip(more.buckets).for_each(|(sum, count)| *sum += count);
@@ -109,7 +111,10 @@ impl Page<'_> {
     }
 
     fn probes(&mut self, probes: &[ProbeStats]) {
-        for probe in probes {
+        // Programs bring the names of functions, and any number of them; the config those of markers.
+        let (markers, functions): (Vec<_>, Vec<_>) =
+            probes.iter().partition(|probe| probe.kind == ProbeKind::Marker);
+        for probe in markers.into_iter().chain(functions) {
             let names = [probe.provider.as_str(), probe.marker.as_str()];
             let labels = self.admitted.admit("probe", PROBE_SERIES, &names);
             let Counters {
@@ -140,10 +145,29 @@ impl Page<'_> {
                 self.add(family, &labels, value as f64);
             }
             if let Some(durations) = &probe.histogram {
+                let function = probe.marker.strip_suffix(RETURN).filter(|_| probe.kind == ProbeKind::Return);
+                let family = if function.is_some() { families::CALLS } else { families::DURATION };
+                let names = [probe.provider.as_str(), function.unwrap_or(&probe.marker)];
                 let labels = self.admitted.admit("duration", HISTOGRAM_SERIES, &names);
-                self.add_durations(labels, durations);
+                self.add_durations(family, labels, durations);
             }
+            self.untimed(probe);
             self.events(probe);
+        }
+    }
+
+    /// Calls of a function whose time is not known, by the reason.
+    fn untimed(&mut self, probe: &ProbeStats) {
+        let Counters { unmatched, overwritten, evicted, .. } = probe.counters;
+        let reasons: &[(&str, u64)] = match probe.kind {
+            ProbeKind::Marker => &[],
+            ProbeKind::Function => &[("overwritten", overwritten), ("evicted", evicted)],
+            ProbeKind::Return => &[("unmatched", unmatched)],
+        };
+        let function = probe.marker.strip_suffix(RETURN).unwrap_or(&probe.marker);
+        for &(reason, count) in reasons.iter().filter(|(_, count)| *count > 0) {
+            let labels = self.admitted.admit("untimed", 1, &[&probe.provider, function, reason]);
+            self.add(families::UNTIMED, labels, count as f64);
         }
     }
 

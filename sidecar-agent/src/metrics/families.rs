@@ -52,6 +52,10 @@ families! {
         "Sampled-out starts that were to be sent after all, but the ring had no room.";
     DURATION = "sidecar_test_duration_seconds", HISTOGRAM, ["provider", "marker"],
         "Durations that markers carried, counted in the kernel, whatever was sampled.";
+    CALLS = "sidecar_function_duration_seconds", HISTOGRAM, ["provider", "marker"],
+        "Times that calls of a function took, of each call that returned, counted in the kernel, whatever was sampled.";
+    UNTIMED = "sidecar_function_calls_untimed_total", COUNTER, ["provider", "marker", "reason"],
+        "Calls of a function that are not in its durations.";
     IMAGES = "sidecar_attached_images", GAUGE, [],
         "Files that have probes on them.";
     SITES = "sidecar_attached_sites", GAUGE, [],

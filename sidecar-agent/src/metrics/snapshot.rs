@@ -2,6 +2,7 @@
 
 use sidecar_common::{Counters, Histogram};
 
+use crate::attach::ProbeKind;
 use crate::governor;
 use crate::handlers::HandlerStats;
 use crate::sinks::{QueueStats, SinkStats};
@@ -22,6 +23,8 @@ pub struct ProbeStats {
     pub provider: String,
     /// The marker's name.
     pub marker: String,
+    /// What it is on. Of a function, provider and marker are its file and its name.
+    pub kind: ProbeKind,
     /// The signal whose rate applies.
     pub signal: String,
     /// Sites that have a probe now.

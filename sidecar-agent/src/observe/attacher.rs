@@ -34,4 +34,8 @@ impl Attacher for KernelAttacher {
     fn attach(&mut self, file: &File, sites: &[Site]) -> Result<Link, BpfError> {
         self.probe.attach(file, sites)
     }
+
+    fn attach_returns(&mut self, file: &File, sites: &[Site]) -> Result<Link, BpfError> {
+        self.probe.attach_returns(file, sites)
+    }
 }

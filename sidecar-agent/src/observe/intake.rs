@@ -104,18 +104,18 @@ impl Intake {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use sidecar_common::{RECORD_EXIT, RecordHeader};
 
     use super::*;
     use crate::{
-        attach::ImageInfo,
+        attach::{ImageInfo, ProbeKind},
         elf::ImageId,
         event::records::{encode, header_of},
         mapping,
     };
 
-    fn known() -> Arc<ProbeInfo> {
+    pub(in crate::observe) fn known() -> Arc<ProbeInfo> {
         let mapping = mapping::builtin().into_iter().find(|mapping| mapping.marker == "event").unwrap();
         let id = ImageId { dev: 1, ino: 2, size: 3, mtime_ns: 4, ctime_ns: 5 };
         let image = ImageInfo { id, path: "/program".into(), build_id: None, sites: 1 };
@@ -128,6 +128,7 @@ mod tests {
             sites: 1,
             histogram: None,
             unreadable: 0,
+            kind: ProbeKind::Marker,
         })
     }
 

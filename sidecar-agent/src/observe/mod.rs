@@ -127,9 +127,13 @@ impl Observer {
         mut consumer: impl Consumer,
     ) -> Result<Self, ObserveError> {
         let wanted = Wanted::new(config, options.rate)?;
+        let max_specs = u32::try_from(config.discovery.max_specs).unwrap_or(4096);
+        let returns = wanted.functions.has_returns();
         let load = LoadOptions {
             ring_bytes: u32::try_from(config.discovery.ring_bytes).unwrap_or(2 << 20),
-            max_specs: u32::try_from(config.discovery.max_specs).unwrap_or(4096),
+            max_specs,
+            max_histograms: if returns { max_specs } else { LoadOptions::default().max_histograms },
+            max_frames: if returns { sidecar_common::MAX_FRAMES } else { 0 },
             scope: options.scope,
             exec_records: config.discovery.exec,
             object: options.object,

@@ -1,8 +1,13 @@
 //! Totals of probes whose specs were taken back.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use sidecar_common::Counters;
+
+use crate::{
+    attach::{ProbeInfo, ProbeKind},
+    mapping::Mapping,
+};
 
 /// Adds the counters of `from` to `to`.
 pub(super) fn add(to: &mut Counters, from: &Counters) {
@@ -44,25 +49,54 @@ pub(super) fn add(to: &mut Counters, from: &Counters) {
     }
 }
 
-/// Counters by provider and marker. There are as many as mappings.
+/// Names that have counters of their own at most: programs bring the names of functions.
+const MOST_NAMES: usize = 10_000;
+/// What stands for all others, in both places.
+const OTHER: &str = "other";
+
+/// What is known of probes of one name of which some are off.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// The last one's mapping.
+    pub(super) mapping: Arc<Mapping>,
+    pub(super) kind: ProbeKind,
+    pub(super) histogram: Option<u32>,
+    pub(super) counters: Counters,
+}
+
+/// Counters by provider and marker, or file and function.
 #[derive(Debug, Default)]
 pub(super) struct Retired {
-    totals: HashMap<(String, String), Counters>,
+    entries: HashMap<(String, String), Entry>,
 }
 
 impl Retired {
-    pub(super) fn fold(&mut self, provider: &str, marker: &str, counters: &Counters) {
-        add(self.totals.entry((provider.to_owned(), marker.to_owned())).or_default(), counters);
+    pub(super) fn fold(&mut self, probe: &ProbeInfo, counters: &Counters) {
+        let mut key = (probe.mapping.provider.clone(), probe.mapping.marker.clone());
+        let mut mapping = Arc::clone(&probe.mapping);
+        if self.entries.len() >= MOST_NAMES && !self.entries.contains_key(&key) {
+            let (provider, marker) = (OTHER.to_owned(), OTHER.to_owned());
+            key = (provider.clone(), marker.clone());
+            mapping = Arc::new(Mapping { provider, marker, ..Mapping::clone(&mapping) });
+        }
+        let entry = self.entries.entry(key).or_insert_with(|| Entry {
+            mapping,
+            kind: probe.kind,
+            histogram: probe.histogram,
+            counters: Counters::default(),
+        });
+        add(&mut entry.counters, counters);
     }
 
-    pub(super) fn get(&self, provider: &str, marker: &str) -> Counters {
-        self.totals.get(&(provider.to_owned(), marker.to_owned())).copied().unwrap_or_default()
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::intake::tests::known;
 
     #[test]
     fn folding_adds_every_counter() {
@@ -85,12 +119,27 @@ mod tests {
             evicted: 15,
         };
         let mut retired = Retired::default();
-        retired.fold("p", "m", &one);
-        retired.fold("p", "m", &one);
-        let total = retired.get("p", "m");
+        let probe = known();
+        retired.fold(&probe, &one);
+        retired.fold(&probe, &one);
+        let total = retired.entries().next().unwrap().counters;
         assert_eq!((total.hits, total.bytes, total.statuses[8]), (2, 18, 18));
         assert_eq!((total.recalled, total.recall_lost, total.held), (20, 22, 24));
         assert_eq!((total.unmatched, total.overwritten, total.evicted), (26, 28, 30));
-        assert_eq!(retired.get("p", "other"), Counters::default());
+        assert_eq!(retired.entries().count(), 1);
+    }
+
+    #[test]
+    fn names_beyond_the_most_are_added_up() {
+        let mut retired = Retired::default();
+        let one = Counters { hits: 1, ..Counters::default() };
+        for i in 0..MOST_NAMES + 5 {
+            let mapping = Mapping { marker: format!("m{i}"), ..Mapping::clone(&known().mapping) };
+            retired.fold(&ProbeInfo { mapping: Arc::new(mapping), ..ProbeInfo::clone(&known()) }, &one);
+        }
+        assert_eq!(retired.entries().count(), MOST_NAMES + 1);
+        assert_eq!(retired.entries().map(|entry| entry.counters.hits).sum::<u64>(), MOST_NAMES as u64 + 5);
+        let others: Vec<_> = retired.entries().filter(|entry| entry.mapping.marker == OTHER).collect();
+        assert_eq!(others[0].counters.hits, 5);
     }
 }

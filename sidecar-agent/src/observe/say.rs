@@ -2,20 +2,24 @@
 //! the same kind of trouble is told once in a while only; metrics have all of them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     path::Path,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use crate::attach::{Outcome, Reason};
+use crate::attach::{Outcome, Reason, Remark, RemarkKind};
 
 /// How long the log does not repeat a kind of trouble.
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// Remembers what was said.
 #[derive(Debug, Default)]
-pub(super) struct Speaker(Mutex<BTreeMap<Reason, Instant>>);
+pub(super) struct Speaker {
+    reasons: Mutex<BTreeMap<Reason, Instant>>,
+    /// Of functions, by the key of their entry.
+    remarks: Mutex<HashMap<(String, RemarkKind), Instant>>,
+}
 
 impl Speaker {
     /// Tells what came of an image.
@@ -37,13 +41,29 @@ impl Speaker {
         }
     }
 
+    /// Tells what people should know of functions in an image.
+    pub(super) fn remark(&self, remarks: &[Remark], path: &Path) {
+        let now = Instant::now();
+        for Remark { key, kind, message } in remarks {
+            let text = format!("{key}: {}: {message}", shown(path));
+            let mut said = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+            let about = (key.clone(), *kind);
+            if said.get(&about).is_none_or(|&at| now.saturating_duration_since(at) >= PAUSE) {
+                said.insert(about, now);
+                tracing::warn!("{text}");
+            } else {
+                tracing::debug!("{text}");
+            }
+        }
+    }
+
     fn is_worth_saying(&self, reason: Reason, now: Instant) -> bool {
         match reason {
             // Nearly always programs that nobody wanted to watch.
             Reason::Unusable | Reason::Foreign => return false,
             Reason::Unreadable | Reason::Changed | Reason::Full | Reason::Kernel => {}
         }
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = said.get(&reason).is_none_or(|&at| now.saturating_duration_since(at) >= PAUSE);
         if is_due {
             said.insert(reason, now);

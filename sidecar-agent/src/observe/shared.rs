@@ -24,7 +24,7 @@ use super::{
     tallies::Tallies,
 };
 use crate::{
-    attach::{Capacity, Manager, Outcome, ProbeInfo, Registry},
+    attach::{Capacity, Manager, Outcome, ProbeInfo, Registry, WantedFunctions},
     bpf::{
         AttachMethod, BpfError, Features, Kernel, LoadOptions, ProgramStats, RingReader, Scope, StatsWindow,
     },
@@ -35,10 +35,11 @@ use crate::{
     sinks::QueueStats,
 };
 
-/// Markers and rates that are wanted.
+/// Markers, functions and rates that are wanted.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     pub(super) mappings: Vec<Mapping>,
+    pub(super) functions: WantedFunctions,
     /// Name and how it is sampled, by index.
     pub(super) signals: Vec<(String, SignalState)>,
 }
@@ -64,7 +65,9 @@ impl Wanted {
             let rate = Rate { threshold, manual: None };
             signals.push((signal.name, signal_state(&adaptive, &rate, 1.0)));
         }
-        Ok(Self { mappings, signals })
+        let functions = WantedFunctions::new(&config.functions)
+            .map_err(|error| ObserveError::Wanted(error.to_string()))?;
+        Ok(Self { mappings, functions, signals })
     }
 }
 
@@ -164,7 +167,8 @@ impl Shared {
             max_string: u32::try_from(config.discovery.max_string_bytes).unwrap_or(1024),
             ..Capacity::default()
         };
-        let manager = Manager::new(attacher, wanted.mappings, indices, capacity);
+        let manager =
+            Manager::new(attacher, wanted.mappings, indices, capacity).with_functions(wanted.functions);
         let shared = Self {
             features,
             kernel,
@@ -238,18 +242,19 @@ impl Shared {
         if self.ignored.is_some() && inode(file).ok() == self.ignored {
             return Outcome::NothingWanted;
         }
-        let (outcome, superseded) = {
+        let (outcome, superseded, remarks) = {
             let mut manager = self.manager();
             if self.suspended.load(Ordering::Acquire) {
                 return Outcome::NothingWanted;
             }
-            (manager.consider(file, path), manager.take_superseded())
+            (manager.consider(file, path), manager.take_superseded(), manager.take_remarks())
         };
         if !superseded.is_empty() {
             tracing::info!("{} was written to; its former probes are off", shown(path));
             self.retire(superseded);
         }
         self.speaker.say(&outcome, path);
+        self.speaker.remark(&remarks, path);
         outcome
     }
 
@@ -295,7 +300,7 @@ impl Shared {
                 let mut kernel = self.kernel();
                 match kernel.counters(probe.spec) {
                     Ok(counters) => {
-                        retired.fold(&probe.mapping.provider, &probe.mapping.marker, &counters);
+                        retired.fold(probe, &counters);
                         if let Err(error) = kernel.clear_counters(probe.spec) {
                             tracing::error!("counters can't be cleared: {error}");
                         }
@@ -315,8 +320,8 @@ impl Shared {
     pub(super) fn totals(&self, queue: QueueStats) -> Totals {
         let mut counters = Counters::default();
         let retired = self.retired();
-        for mapping in &self.mappings {
-            add(&mut counters, &retired.get(&mapping.provider, &mapping.marker));
+        for entry in retired.entries() {
+            add(&mut counters, &entry.counters);
         }
         let figures = self.registry.figures();
         let kernel = self.kernel();

@@ -2,17 +2,42 @@
 
 use std::{collections::HashMap, sync::atomic::Ordering};
 
-use sidecar_common::Histogram;
+use sidecar_common::{Counters, Histogram};
 
 use super::{retired::add, shared::Shared, tallies::Tallies};
 use crate::{
+    attach::ProbeKind,
     config::rate_of,
     event::Event,
-    mapping::{EventKind, Role},
+    mapping::{EventKind, Mapping, Role},
     metrics::{FolderStats, ProbeStats, SignalBoost, Snapshot},
     sampling::in_force,
     sinks::Queue,
 };
+
+/// What a probe's figures are known by.
+fn key(mapping: &Mapping) -> (String, String) {
+    (mapping.provider.clone(), mapping.marker.clone())
+}
+
+/// The figures of a probe, before anything was counted.
+fn stats(mapping: &Mapping, kind: ProbeKind) -> ProbeStats {
+    let is_end = mapping.event == EventKind::TestEnd;
+    let failure = || mapping.event_type_of(Some(sidecar_common::Status::Failed)).into_owned();
+    ProbeStats {
+        provider: mapping.provider.clone(),
+        marker: mapping.marker.clone(),
+        kind,
+        signal: mapping.signal.clone(),
+        sites: 0,
+        event_type: mapping.event_type_of(None).into_owned(),
+        failure_type: (is_end && mapping.event_type.is_none()).then(failure),
+        has_status: mapping.position(Role::Status).is_some(),
+        counters: Counters::default(),
+        histogram: mapping.duration_arg().filter(|_| is_end).map(|_| Histogram::default()),
+        slow_limit_ns: 0,
+    }
+}
 
 impl Shared {
     /// Copies everything. Holds the kernel's lock for one system call a counter; the path of events waits for none
@@ -23,31 +48,23 @@ impl Shared {
         let mut specs = Vec::new();
         let retired = self.retired();
         for mapping in &self.mappings {
-            let key = (mapping.provider.clone(), mapping.marker.clone());
-            let is_end = mapping.event == EventKind::TestEnd;
-            let stats = ProbeStats {
-                provider: mapping.provider.clone(),
-                marker: mapping.marker.clone(),
-                signal: mapping.signal.clone(),
-                sites: 0,
-                event_type: mapping.event_type_of(None).into_owned(),
-                failure_type: (is_end && mapping.event_type.is_none())
-                    .then(|| mapping.event_type_of(Some(sidecar_common::Status::Failed)).into_owned()),
-                has_status: mapping.position(Role::Status).is_some(),
-                counters: retired.get(&mapping.provider, &mapping.marker),
-                histogram: mapping.duration_arg().filter(|_| is_end).map(|_| Histogram::default()),
-                slow_limit_ns: 0,
-            };
-            probes.insert(key, stats);
+            probes.insert(key(mapping), stats(mapping, ProbeKind::Marker));
+        }
+        for entry in retired.entries() {
+            let key = key(&entry.mapping);
+            if let Some(histogram) = entry.histogram {
+                histograms.insert(key.clone(), histogram);
+            }
+            let stats = probes.entry(key).or_insert_with(|| stats(&entry.mapping, entry.kind));
+            add(&mut stats.counters, &entry.counters);
         }
         for probe in self.registry.probes() {
-            let key = (probe.mapping.provider.clone(), probe.mapping.marker.clone());
+            let key = key(&probe.mapping);
             if let Some(histogram) = probe.histogram {
                 histograms.insert(key.clone(), histogram);
             }
-            if let Some(stats) = probes.get_mut(&key)
-                && !self.is_off(&probe)
-            {
+            let stats = probes.entry(key.clone()).or_insert_with(|| stats(&probe.mapping, probe.kind));
+            if !self.is_off(&probe) {
                 stats.sites += probe.sites as u64;
             }
             specs.push((key, probe.spec));

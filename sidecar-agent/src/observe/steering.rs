@@ -12,7 +12,7 @@ use super::{
     tallies::Tallies,
 };
 use crate::{
-    attach::ImageInfo,
+    attach::{ImageInfo, ProbeKind},
     bpf::{BpfError, Footprint},
     event::Event,
     sampling::SlowLimit,
@@ -127,7 +127,9 @@ impl Steering {
 
     /// Learns from the kernel's histograms from which duration on a test is slow, and tells the kernel.
     pub fn learn_slow_limits(&self, learnt: &mut HashMap<u32, SlowLimit>) {
-        let probes = self.shared.registry.probes();
+        let mut probes = self.shared.registry.probes();
+        // What is slow is known of tests.
+        probes.retain(|probe| probe.kind == ProbeKind::Marker);
         let mut kernel = self.shared.kernel();
         let mut limits: HashMap<u32, u64> = HashMap::new();
         for index in probes.iter().filter_map(|probe| probe.histogram) {

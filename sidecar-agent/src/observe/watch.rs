@@ -22,7 +22,7 @@ use super::{
     tallies::Tallies,
 };
 use crate::{
-    attach::{Outcome, Reason},
+    attach::{Outcome, Reason, WantedFunctions},
     config::Config,
     elf::{ImageId, Limits, SearchPath, identify, libraries, open},
     mapping::LIBRARY,
@@ -55,15 +55,18 @@ impl Watch {
         looked: oneshot::Sender<()>,
     ) -> io::Result<Self> {
         let own = std::iter::once(LIBRARY.to_owned());
+        let (files, libraries) = WantedFunctions::places(&config.functions);
+        let files: Vec<String> = config.discovery.files.iter().cloned().chain(files).collect();
+        let libraries: Vec<String> = config.discovery.libraries.iter().cloned().chain(libraries).collect();
         *shared.libraries.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-            config.discovery.libraries.iter().cloned().chain(own).collect();
+            libraries.iter().cloned().chain(own).collect();
         // There is one watch.
         let _ = shared.waker.set(executed.clone());
         let stop = Arc::new(AtomicBool::new(false));
         let mut watcher = Watcher {
             stop: Arc::clone(&stop),
-            files: Globs::new(&config.discovery.files),
-            libraries: config.discovery.libraries.clone(),
+            files: Globs::new(&files),
+            libraries,
             exec: config.discovery.exec && shared.is_node(),
             missed: 0,
             shared,
@@ -269,7 +272,10 @@ fn consider_path(shared: &Shared, path: &Path, real: &Path, say: bool) -> bool {
         }
         Outcome::NothingWanted => {
             if say {
-                tracing::info!("discovery names {}, but it has no marker that is known", shown(path));
+                tracing::info!(
+                    "discovery names {}, but it has no marker that is known, and no function that is wanted",
+                    shown(path)
+                );
             }
             true
         }

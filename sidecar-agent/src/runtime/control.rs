@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use sidecar_common::Counters;
+use sidecar_common::{Counters, Histogram, bucket_bound_ns};
 
 use super::{core::Core, reload::utc_ns};
 use crate::{
     config::{KEYS, nearest, rate_of},
     control::{
-        Anomaly, Budget, BudgetLimits, BudgetUse, ConfigReport, ConfigValue, Control, Current, Image, Images,
-        Probe, Probes, Profile, Refused, ReloadRefused, ReloadReport, Sampling, SignalState, Stats, Summary,
-        Tests,
+        Anomaly, Bucket, Budget, BudgetLimits, BudgetUse, ConfigReport, ConfigValue, Control, Current,
+        Durations, Image, Images, Probe, Probes, Profile, Refused, ReloadRefused, ReloadReport, Sampling,
+        SignalState, Stats, Summary, Tests,
     },
     event::rfc3339,
     metrics::{ProbeStats, Source as _},
@@ -91,6 +91,20 @@ impl Core {
     }
 }
 
+/// A histogram as it is shown.
+fn durations(histogram: &Histogram) -> Durations {
+    let last = histogram.buckets.len() - 1;
+    let bucket = |(i, &count): (usize, &u64)| Bucket {
+        up_to_seconds: (i < last).then(|| bucket_bound_ns(i) as f64 / 1e9),
+        count,
+    };
+    Durations {
+        count: histogram.buckets.iter().sum(),
+        sum_seconds: histogram.sum_ns as f64 / 1e9,
+        buckets: histogram.buckets.iter().enumerate().filter(|(_, count)| **count > 0).map(bucket).collect(),
+    }
+}
+
 impl Control for Core {
     fn stats(&self) -> Stats {
         self.accounts()
@@ -157,6 +171,9 @@ impl Control for Core {
             .probes
             .into_iter()
             .map(|probe| Probe {
+                kind: probe.kind.name().to_owned(),
+                untimed: probe.counters.unmatched + probe.counters.overwritten + probe.counters.evicted,
+                durations: probe.histogram.as_ref().map(durations),
                 provider: probe.provider,
                 name: probe.marker,
                 signal: probe.signal,

@@ -5,6 +5,7 @@
 //! (<https://sourceware.org/systemtap/wiki/UserSpaceProbeImplementation>).
 
 mod aarch64;
+mod calling;
 mod compile;
 mod number;
 mod place;
@@ -13,6 +14,7 @@ mod status;
 mod tests;
 mod x86_64;
 
+pub use calling::{call_places, stack};
 pub use compile::{Slots, compile};
 pub use place::{ArgPlace, Place, Symbols, parse_args};
 pub use status::{SpecError, status_table};

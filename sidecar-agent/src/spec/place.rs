@@ -39,6 +39,19 @@ pub enum Place {
         /// Bytes added.
         displacement: i64,
     },
+    /// It is in memory at the pointer that lies at a register plus a displacement.
+    Pointed {
+        /// The register.
+        base: u16,
+        /// Bytes added to it.
+        displacement: i64,
+        /// Bytes added to the pointer.
+        inner: i32,
+        /// A NULL pointer makes it 0.
+        null_is_zero: bool,
+    },
+    /// It is how long a call took.
+    Elapsed,
 }
 
 impl Place {
@@ -57,7 +70,12 @@ impl Place {
     pub const fn obstacle(&self) -> Option<&str> {
         match self {
             Self::Unread { why } => Some(why.as_str()),
-            Self::Constant(_) | Self::Register { .. } | Self::Memory { .. } | Self::Indexed { .. } => None,
+            Self::Constant(_)
+            | Self::Register { .. }
+            | Self::Memory { .. }
+            | Self::Indexed { .. }
+            | Self::Pointed { .. }
+            | Self::Elapsed => None,
         }
     }
 }

@@ -11,10 +11,10 @@ use std::{
 use sidecar_common::{Spec, StatusTable};
 use tempfile::TempDir;
 
-use super::super::{Attacher, Capacity, Manager, Outcome, Reason};
+use super::super::{Attacher, Capacity, Manager, Outcome, Reason, WantedFunctions};
 use crate::{
     bpf::Site,
-    config::{ArgConfig, ProbeConfig, Source},
+    config::{ArgConfig, FileText, ProbeConfig, Source, Sources, load},
     elf::{
         Arch,
         testing::{Build, BuildNote},
@@ -39,8 +39,12 @@ pub(super) struct Table {
     pub(super) links: Vec<Vec<Site>>,
     /// Attachments that were not let go.
     pub(super) live: usize,
+    /// Those of them that are at returns.
+    pub(super) returns: Vec<Vec<Site>>,
     /// Attachments to refuse.
     pub(super) refuse_links: bool,
+    /// Those at returns.
+    pub(super) refuse_returns: bool,
     /// The first spec to refuse.
     pub(super) refuse_specs_from: Option<u32>,
     while_attaching: Option<Box<dyn Fn()>>,
@@ -95,6 +99,14 @@ impl Attacher for Fake {
         table.live += 1;
         Ok(Link(Rc::clone(&self.0)))
     }
+
+    fn attach_returns(&mut self, file: &File, sites: &[Site]) -> Result<Link, No> {
+        if self.0.borrow().refuse_returns {
+            return Err(No);
+        }
+        self.0.borrow_mut().returns.push(sites.to_vec());
+        self.attach(file, sites)
+    }
 }
 
 /// A manager, its kernel, and a folder of files.
@@ -115,6 +127,20 @@ impl Bench {
         let fake = Fake(Rc::clone(&table));
         let manager = Manager::new(fake, mappings.into_iter().collect(), HashMap::new(), capacity);
         Self { manager, table, folder: tempfile::tempdir().unwrap(), files: 0 }
+    }
+
+    /// One that wants functions: `functions` is the config's list.
+    pub(super) fn of_functions(functions: &str) -> Self {
+        Self::of_functions_with(functions, Capacity::default())
+    }
+
+    pub(super) fn of_functions_with(functions: &str, capacity: Capacity) -> Self {
+        let file = FileText { name: "s.yml".to_owned(), text: format!("functions:\n{functions}") };
+        let config = load(&Sources { file: Some(&file), ..Sources::default() }).unwrap();
+        let mut bench = Self::with_capacity([mapping("app:one")], capacity);
+        let wanted = WantedFunctions::new(&config.functions).unwrap();
+        bench.manager = bench.manager.with_functions(wanted);
+        bench
     }
 
     pub(super) fn kernel(&self) -> Ref<'_, Table> {

@@ -2,6 +2,7 @@
 
 mod changes;
 mod fake;
+mod functions;
 mod limits;
 
 use std::{io::Write as _, path::Path};

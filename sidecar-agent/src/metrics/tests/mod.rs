@@ -9,6 +9,7 @@ use sidecar_common::{Counters, HISTOGRAM_BUCKETS, Histogram, Status, bucket_of};
 
 use self::parser::{Page, parse};
 use super::*;
+use crate::attach::ProbeKind;
 use crate::governor::{Budget, Governor};
 use crate::handlers::{HandlerStats, Kind, Reason};
 use crate::sinks::{QueueStats, SinkStats};
@@ -61,6 +62,7 @@ fn test_end() -> ProbeStats {
         histogram.sum_ns += ns;
     }
     ProbeStats {
+        kind: ProbeKind::Marker,
         signal: "test_events".to_owned(),
         sites: 1,
         provider: "sidecar".into(),
@@ -81,6 +83,16 @@ fn generic(provider: &str, marker: &str, hits: u64) -> ProbeStats {
         event_type: marker.replace('-', "_"),
         counters: counters(hits),
         ..ProbeStats::default()
+    }
+}
+
+/// Where a function returns.
+fn returns() -> ProbeStats {
+    ProbeStats {
+        kind: ProbeKind::Return,
+        counters: Counters { unmatched: 2, ..counters(9) },
+        histogram: test_end().histogram,
+        ..generic("libdb.so", "query%return", 9)
     }
 }
 
@@ -179,7 +191,7 @@ fn full() -> Snapshot {
             refused: 1,
             boosted: true,
         }],
-        probes: vec![test_end(), generic("nextest", "run-start", 30)],
+        probes: vec![returns(), test_end(), generic("nextest", "run-start", 30)],
         attached_images: 3,
         attached_sites: 12,
         attach_refusals: vec![("not_elf", 2)],
@@ -225,6 +237,11 @@ fn every_figure_of_the_snapshot_is_in_the_text() {
         (r#"sidecar_truncated_total{provider="nextest",marker="run-start"}"#, 9.0),
         (r#"sidecar_recalled_total{provider="nextest",marker="run-start"}"#, 2.0),
         (r#"sidecar_recall_lost_total{provider="nextest",marker="run-start"}"#, 1.0),
+        (r#"sidecar_function_duration_seconds_count{provider="libdb.so",marker="query"}"#, 4.0),
+        (
+            r#"sidecar_function_calls_untimed_total{provider="libdb.so",marker="query",reason="unmatched"}"#,
+            2.0,
+        ),
         ("sidecar_attached_images", 3.0),
         ("sidecar_attached_sites", 12.0),
         (r#"sidecar_attach_refusals_total{reason="not_elf"}"#, 2.0),

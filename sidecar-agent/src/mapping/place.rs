@@ -1,0 +1,145 @@
+//! Where an argument of a function is: `arg0`, `result`, or behind a pointer.
+
+/// What an argument is found from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Base {
+    /// The function's argument at this position, floating point ones not counted.
+    Argument(u8),
+    /// What the function returned.
+    Result,
+    /// How long the call took.
+    Elapsed,
+}
+
+/// A step from a pointer to what it leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Step {
+    /// Bytes added to the pointer.
+    pub offset: i32,
+    /// If what lies there is a pointer and NULL, the argument is 0 and not missing.
+    pub null_is_zero: bool,
+}
+
+/// Where an argument is, and what it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ArgAt {
+    /// Where to begin.
+    pub base: Base,
+    /// The pointers that are followed: none, one or two.
+    pub steps: Vec<Step>,
+    /// Size in bytes: 1, 2, 4 or 8.
+    pub size: u8,
+    /// Whether it has a sign.
+    pub signed: bool,
+}
+
+/// Most arguments that a function can have here.
+const MOST_ARGUMENTS: u8 = 32;
+/// Pointers that can be followed.
+const MOST_STEPS: usize = 2;
+
+/// Base and steps of a text such as `*(*(arg1 + 8)? + 16)`; `None` if it is not one.
+pub(super) fn parse(text: &str) -> Option<(Base, Vec<Step>)> {
+    let mut steps = Vec::new();
+    let base = inside(text.trim(), &mut steps)?;
+    steps.reverse();
+    (steps.len() <= MOST_STEPS).then_some((base, steps))
+}
+
+fn inside(text: &str, steps: &mut Vec<Step>) -> Option<Base> {
+    if steps.len() > MOST_STEPS {
+        return None;
+    }
+    let (text, null_is_zero) = match text.strip_suffix('?') {
+        Some(text) => (text.trim_end(), true),
+        None => (text, false),
+    };
+    let Some(rest) = text.strip_prefix('*') else { return base(text).filter(|_| !null_is_zero) };
+    let sum = rest.trim_start().strip_prefix('(')?.strip_suffix(')')?.trim();
+    // What is added stands behind the last bracket, if there is one.
+    let closed = sum.rfind([')', '?']).map_or(0, |at| at + 1);
+    let sign = sum.get(closed..)?.find(['+', '-']).map(|at| closed + at);
+    let (pointer, offset) = match sign {
+        Some(at) => (sum.get(..at)?, number(sum.get(at..)?)?),
+        None => (sum, 0),
+    };
+    steps.push(Step { offset, null_is_zero });
+    inside(pointer.trim_end(), steps)
+}
+
+fn base(text: &str) -> Option<Base> {
+    if text == "result" {
+        return Some(Base::Result);
+    }
+    let digits =
+        text.strip_prefix("arg").filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok().filter(|position| *position < MOST_ARGUMENTS).map(Base::Argument)
+}
+
+/// `+ 32`, `-8` or `+0x10`.
+fn number(text: &str) -> Option<i32> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits.trim_start()),
+        None => (1, text.strip_prefix('+')?.trim_start()),
+    };
+    let (digits, radix) = digits.strip_prefix("0x").map_or((digits, 10), |digits| (digits, 16));
+    let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    i32::from_str_radix(digits, radix).ok().filter(|_| plain).map(|number| sign * number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(offset: i32, null_is_zero: bool) -> Step {
+        Step { offset, null_is_zero }
+    }
+
+    #[test]
+    fn places_are_taken_apart() {
+        for (text, base, steps) in [
+            ("arg0", Base::Argument(0), vec![]),
+            (" result ", Base::Result, vec![]),
+            ("*(arg1 + 32)", Base::Argument(1), vec![step(32, false)]),
+            ("*(result)", Base::Result, vec![step(0, false)]),
+            ("* ( arg1 - 0x10 )", Base::Argument(1), vec![step(-16, false)]),
+            ("*(*(arg1 + 8)? + 16)", Base::Argument(1), vec![step(8, true), step(16, false)]),
+            ("*(*(arg1+8)-4)", Base::Argument(1), vec![step(8, false), step(-4, false)]),
+            ("*(*(arg31))", Base::Argument(31), vec![step(0, false), step(0, false)]),
+        ] {
+            assert_eq!(parse(text), Some((base, steps)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_place_is_none() {
+        for text in [
+            "",
+            "arg",
+            "arg32",
+            "arg-1",
+            "argx",
+            "arg1 + 2",
+            "(arg1)",
+            "*arg1",
+            "*(arg1 + )",
+            "*(arg1 + x)",
+            "*(arg1 + 2147483648)",
+            "*(*(*(arg1)))",
+            "result2",
+            "arg1?",
+            "*(arg1? + 1)",
+            "*()",
+            "*(arg1 + +1)",
+            "*",
+            "*(é + 1)",
+            "*(arg1 + 1))",
+            "??",
+            "*(+1)",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+        let deep = "*(".repeat(100_000);
+        assert_eq!(parse(&format!("{deep}arg1{}", ")".repeat(100_000))), None);
+    }
+}
