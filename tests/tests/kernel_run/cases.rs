@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::{
     accounts, api, basics, boost, broken, clock, death, discovery, estimates, files, folders, foreign,
-    handlers, health, hidepid, kept, many, memory, refusals, reload, sinks, switch, verbs,
+    functions, handlers, health, hidepid, kept, many, memory, refusals, reload, sinks, switch, verbs,
 };
 
 /// A test.
@@ -98,4 +98,8 @@ pub(crate) const ALL: &[Case] = &[
     case("what_would_keep_waiting_in_a_watched_folder", folders::what_waits),
     case("a_glob_that_matches_a_hundred_thousand_files", folders::a_hundred_thousand_files),
     case("a_watched_folder_that_is_made_anew", folders::made_anew),
+    case("functions_are_counted_timed_and_told_with_arguments_and_result", functions::entry_and_return),
+    case("functions_of_a_library_by_its_name", functions::of_a_library),
+    case("an_exception_that_leaves_a_watched_function_does_no_harm", functions::exceptions),
+    case("entries_of_functions_that_mean_nothing_are_told", functions::bad_entries),
 ];

@@ -16,6 +16,7 @@ mod estimates;
 mod files;
 mod folders;
 mod foreign;
+mod functions;
 mod handlers;
 mod health;
 mod hidepid;
