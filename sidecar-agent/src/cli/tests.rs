@@ -78,7 +78,7 @@ fn no_verb_prints_help_and_fails() {
 fn the_version_names_the_abi() {
     let error = refusal(&["--version"]);
     assert_eq!(error.exit_code(), 0);
-    let (version, abi) = (env!("CARGO_PKG_VERSION"), sidecar_common::ABI_VERSION);
+    let (version, abi) = (env!("CARGO_PKG_VERSION"), ABI_VERSION);
     assert_eq!(error.to_string(), format!("sidecar {version} (kernel program ABI {abi})\n"));
 }
 
