@@ -2,7 +2,7 @@
 //!
 //! `config` -> `mapping` -> `elf` -> `spec` -> `bpf` -> `profiler` -> `attach` -> `event` -> `aggregate` ->
 //! `sampling` -> `governor` -> `sinks` -> `handlers` -> `metrics` -> `health` -> `control` -> `stream` -> `http` ->
-//! `gate` -> `cli` -> `check` -> `client` -> `observe` -> `exec`, `runtime`, `run` (which put them together).
+//! `gate` -> `cli` -> `check` -> `client` -> `probes` -> `observe` -> `exec`, `runtime`, `run` (which put them together).
 pub mod aggregate;
 pub mod attach;
 pub mod bpf;
@@ -22,6 +22,7 @@ pub mod http;
 pub mod mapping;
 pub mod metrics;
 pub mod observe;
+pub mod probes;
 pub mod profiler;
 pub mod run;
 pub mod runtime;

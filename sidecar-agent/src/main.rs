@@ -6,11 +6,11 @@ use clap::Parser;
 use sidecar_agent::{
     bpf::Tree,
     check,
-    cli::{Cli, LogLevel, Verb},
+    cli::{Cli, LogLevel, ProbesVerb, Verb},
     client,
     exec::{self, signals::Signals},
     gate::{self, Ancestry, ProcessOptions},
-    run,
+    probes, run,
 };
 use tracing::level_filters::LevelFilter;
 
@@ -60,6 +60,18 @@ fn main() -> ExitCode {
         Verb::Health(args) => client::health(&args),
         Verb::Status(args) => client::status(&args),
         Verb::Tail(args) => client::tail(&args),
+        Verb::Probes(args) => {
+            let (out, err) = (&mut std::io::stdout(), &mut std::io::stderr());
+            let done = match args.what {
+                ProbesVerb::List(args) => return client::probes(&args),
+                ProbesVerb::Inspect(args) => probes::inspect(&args, out, err),
+                ProbesVerb::Suggest(args) => probes::suggest(&args, out, err),
+            };
+            match done {
+                Ok(code) => ExitCode::from(code),
+                Err(error) => answer(Err(error.into())),
+            }
+        }
     }
 }
 

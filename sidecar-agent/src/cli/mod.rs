@@ -4,6 +4,7 @@ mod check;
 mod client;
 mod exec;
 mod gate_process;
+mod probes;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ pub use check::{CheckArgs, ConfigArgs, Format, Printed};
 pub use client::{AgentArgs, HealthArgs, StatusArgs, TailArgs};
 pub use exec::ExecArgs;
 pub use gate_process::GateProcessArgs;
+pub use probes::{InspectArgs, ListArgs, ProbesArgs, ProbesVerb, SuggestArgs};
 pub use run::RunArgs;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -80,6 +82,9 @@ pub enum Verb {
     /// Show the events of a running agent as they come.
     #[command(long_about = client::TAIL_ABOUT)]
     Tail(TailArgs),
+    /// Show what can be probed in a program, and what a running agent probes.
+    #[command(long_about = probes::LONG_ABOUT)]
+    Probes(ProbesArgs),
     /// Hold programs until they are watched; started by `exec` itself.
     #[command(hide = true)]
     GateProcess(GateProcessArgs),
@@ -132,7 +137,8 @@ impl Cli {
             | Verb::Config(_)
             | Verb::Health(_)
             | Verb::Status(_)
-            | Verb::Tail(_) => LogLevel::Warn,
+            | Verb::Tail(_)
+            | Verb::Probes(_) => LogLevel::Warn,
             Verb::Run(_) => LogLevel::Info,
         })
     }

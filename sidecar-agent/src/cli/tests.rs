@@ -62,6 +62,18 @@ fn help_of_the_verbs_that_ask_an_agent() {
 }
 
 #[test]
+fn help_of_probes() {
+    insta::assert_snapshot!(help(Some("probes")));
+    for verb in ["inspect", "suggest", "list"] {
+        let mut command = Cli::command().term_width(100);
+        command.build();
+        let probes = command.find_subcommand_mut("probes").unwrap();
+        let text = probes.find_subcommand_mut(verb).unwrap().render_long_help().to_string();
+        insta::assert_snapshot!(format!("help_of_probes_{verb}"), text);
+    }
+}
+
+#[test]
 fn the_definition_is_consistent() {
     Cli::command().debug_assert();
 }

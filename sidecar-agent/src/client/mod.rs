@@ -1,6 +1,8 @@
-//! The verbs that ask a running agent over its API: `sidecar health`, `status` and `tail`.
+//! The verbs that ask a running agent over its API: `sidecar health`, `status`, `tail` and
+//! `probes list`.
 
 mod connect;
+mod probes;
 mod show;
 mod sse;
 mod tail;
@@ -11,7 +13,7 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value};
 
-use crate::cli::{AgentArgs, HealthArgs, StatusArgs, TailArgs};
+use crate::cli::{AgentArgs, HealthArgs, ListArgs, StatusArgs, TailArgs};
 use connect::Agent;
 
 /// The exit status of a degraded agent, and of a stream that the agent ended.
@@ -107,6 +109,12 @@ pub fn status(args: &StatusArgs) -> ExitCode {
 #[must_use]
 pub fn tail(args: &TailArgs) -> ExitCode {
     run(tail::tail(args))
+}
+
+/// `sidecar probes list`.
+#[must_use]
+pub fn probes(args: &ListArgs) -> ExitCode {
+    run(probes::list(args))
 }
 
 fn run(verb: impl Future<Output = Result<ExitCode, ClientError>>) -> ExitCode {

@@ -129,15 +129,15 @@ pub(super) fn event(json: &str) -> String {
     text
 }
 
-fn word(value: &Value) -> String {
+pub(super) fn word(value: &Value) -> String {
     plain(value.as_str().unwrap_or("?"))
 }
 
-fn number(value: &Value) -> String {
+pub(super) fn number(value: &Value) -> String {
     value.as_u64().map_or_else(|| "?".to_owned(), |number| number.to_string())
 }
 
-fn float(value: &Value) -> f64 {
+pub(super) fn float(value: &Value) -> f64 {
     value.as_f64().unwrap_or(f64::NAN)
 }
 
@@ -153,7 +153,7 @@ fn seconds(value: &Value) -> String {
     }
 }
 
-fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
+pub(super) fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
     // Writing into a String does not fail.
     let _ = writeln!(text, "{line}");
 }

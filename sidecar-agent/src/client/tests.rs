@@ -119,3 +119,37 @@ fn events_are_lines_that_a_terminal_does_not_act_upon() {
     assert!(shown.contains("1.500 ms: no") && !shown.chars().any(char::is_control), "{shown:?}");
     assert_eq!(show::event("no json"), "no json");
 }
+
+#[test]
+fn what_is_probed_is_a_table_that_a_terminal_does_not_act_upon() {
+    let all = json!({
+        "probes": [
+            {"provider": "app", "name": "st\u{1b}ep", "sites": 2, "hits": 10, "kept": 4, "sampled_out": 5, "lost": 1,
+             "disabled": 0, "read_faults": 3},
+            {"provider": "", "name": "app::run", "sites": 1, "hits": 7},
+        ],
+        "images": {"images": [
+            {"path": "/opt/app", "sites": 3, "refused": 0, "reason": null},
+            {"path": "/opt/b", "sites": 0, "refused": 2, "reason": "no room"},
+        ], "omitted": 5},
+        "profile": {"current": {"cpu_percent": 1.25, "bpf_cpu_percent": 0.5}},
+    });
+    let text = probes::text(&all);
+    let lines: Vec<_> =
+        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let expected = [
+        "probe sites hits kept sampled out lost disabled faults",
+        "app:st\u{fffd}ep 2 10 4 5 1 0 3",
+        "app::run 1 7 ? ? ? ? ?",
+        "",
+        "attached to 2 files",
+        "/opt/app 3 sites",
+        "/opt/b 0 sites, 2 refused: no room",
+        "and 5 more",
+        "",
+        "cost: 0.50 % of a core in the kernel's programs, 1.25 % with the agent",
+    ];
+    assert_eq!(lines, expected);
+    let nothing = probes::text(&json!({"probes": [], "images": null, "profile": null}));
+    assert!(nothing.contains("attached to 0 files"), "{nothing}");
+}

@@ -14,6 +14,7 @@ mod libraries;
 mod notes;
 mod reader;
 mod resolve;
+mod rooted;
 mod sample;
 mod symbols;
 #[cfg(test)]
@@ -26,12 +27,13 @@ pub use error::ElfError;
 pub use exceptions::{Unwinding, unwinding};
 pub use functions::{
     DebugFiles, Entry, EntryCost, FileFunctions, Function, FunctionLimits, FunctionPattern, Functions,
-    PatternError, functions,
+    PatternError, functions, site_cost,
 };
 pub use identity::{ImageId, OVERLAY, identify, inode, open};
 pub use libraries::{Libraries, MissingLibrary, libraries};
 pub use notes::{ImageNotes, Note, read_notes, read_notes_where};
 pub use resolve::SearchPath;
+pub use rooted::open_in;
 pub use sample::sample;
 pub use symbols::symbol_addresses;
 

@@ -77,6 +77,7 @@ pub(crate) const ALL: &[Case] = &[
     case("a_flood_makes_it_step_down_and_counts_stay_exact", kept::governor),
     case("test_names_break_neither_lines_nor_metrics_nor_log", kept::names_in_logs),
     case("health_and_status_tell_well_from_degraded_from_gone", verbs::health_and_status),
+    case("the_probes_of_a_running_agent_are_listed", verbs::probes_list),
     case("a_budget_below_what_it_needs_is_said_at_start", verbs::small_budget),
     case("a_reload_with_values_that_are_none_names_file_line_key_and_reason", broken::values),
     case("a_reload_of_a_file_that_is_none_names_what_is_known", broken::files),

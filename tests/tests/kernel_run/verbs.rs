@@ -54,3 +54,38 @@ pub(crate) fn small_budget() -> Result<()> {
     agent.finish()?;
     Ok(())
 }
+
+/// What is probed, where, and how often, as the verb tells it of a running agent.
+pub(crate) fn probes_list() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let target = Target::compile(&scratch.path("target"))?;
+    let control = Control::of(&scratch);
+    let agent = Agent::start(&scratch.config(&format!("{}{}", section(&scratch), target.probes()))?)?;
+    wait_until_found(&agent, &target)?;
+    target.run(&["hit 12"])?;
+    let list = |more: &[&str]| -> Result<(Option<i32>, String)> {
+        let mut command = Command::new(agent::path()?);
+        let output =
+            command.args(["probes", "list"]).args(more).arg("--socket").arg(control.path()).output()?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
+    };
+    let (path, hit) = (target.path().display().to_string(), format!("{}:hit", target.provider()));
+    let (sites, hits) = until("the hits are told", || {
+        let (code, said) = list(&["--json"])?;
+        assert_eq!(code, Some(0), "{said}");
+        let all: serde_json::Value = serde_json::from_str(&said)?;
+        let probes = all["probes"].as_array().into_iter().flatten();
+        let mut of_hit =
+            probes.filter(|probe| probe["provider"] == target.provider() && probe["name"] == "hit");
+        let counts = of_hit.next().map(|probe| (probe["sites"].as_u64(), probe["hits"].as_u64()));
+        Ok(counts.filter(|(_, hits)| *hits >= Some(12)))
+    })?;
+    assert_eq!(hits, Some(12));
+    let (code, said) = list(&[])?;
+    let row = said.lines().find(|line| line.starts_with(&hit)).unwrap_or_default().to_owned();
+    let numbers: Vec<_> = row.split_whitespace().skip(1).take(2).map(|text| text.parse().ok()).collect();
+    assert_eq!((code, numbers), (Some(0), vec![sites, hits]), "{said}");
+    assert!(said.contains(&path), "{said}");
+    agent.finish()?;
+    Ok(())
+}

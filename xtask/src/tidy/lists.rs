@@ -1,7 +1,7 @@
 //! What the rules are about and what they excuse, each with its reason.
 
 /// The agent's top-level modules. A module imports only itself and those before it.
-pub(crate) const ORDER: [&str; 26] = [
+pub(crate) const ORDER: [&str; 27] = [
     "config",
     "mapping",
     "elf",
@@ -24,6 +24,7 @@ pub(crate) const ORDER: [&str; 26] = [
     "cli",
     "check",
     "client",
+    "probes",
     "observe",
     "exec",
     "runtime",

@@ -1,19 +1,17 @@
 //! The separate debug file of a stripped program: by build id, or by the name and checksum that it carries.
 
-use std::fs::{File, OpenOptions};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use object::LittleEndian as LE;
 use object::elf::{self, FileHeader64};
 use object::read::elf::NoteIterator;
 
-use super::super::Limits;
 use super::super::header::{Elf, Sections};
 use super::super::notes::{BUILD_ID_MAX, read_build_id};
+use super::super::{Limits, open_in};
 use super::FunctionLimits;
 
 /// Where distributions put debug files.
@@ -77,7 +75,7 @@ impl DebugFiles {
                 by_name(image, name).into_iter().map(|path| (path, Some(*checksum)))
             });
             for (inside, checksum) in by_id.chain(by_name) {
-                let Some(file) = open_in(root, &inside) else { continue };
+                let Ok(file) = open_in(root, &inside) else { continue };
                 let path = root.join(inside.strip_prefix("/").unwrap_or(&inside));
                 match fits(&file, elf.limits, most, end, id.as_deref(), checksum) {
                     Ok(()) => return Some(DebugFile { file, path }),
@@ -172,25 +170,4 @@ fn by_name(image: Option<&Path>, name: &str) -> Vec<PathBuf> {
     };
     let below = Path::new(FOLDER).join(folder.strip_prefix("/").unwrap_or(folder));
     vec![folder.join(".debug").join(name), below.join(name), folder.join(name)]
-}
-
-/// Opens a regular file, by a path and links that stay in a root. Nothing else is touched.
-fn open_in(root: &Path, inside: &Path) -> Option<File> {
-    let folder = OpenOptions::new()
-        .read(true)
-        .custom_flags((OFlag::O_PATH | OFlag::O_DIRECTORY).bits())
-        .open(root)
-        .ok()?;
-    let how = OpenHow::new()
-        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
-        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    let path = openat2(&folder, inside, how).ok()?;
-    let place = File::from(path);
-    if !place.metadata().ok()?.is_file() {
-        return None;
-    }
-    // The same file, now for reading; its path is not looked at again.
-    let flags = (OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits();
-    let place = format!("/proc/self/fd/{}", place.as_raw_fd());
-    OpenOptions::new().read(true).custom_flags(flags).open(place).ok()
 }

@@ -59,6 +59,18 @@ pub(super) fn entry(arch: Arch, bytes: &[u8], offset: u64) -> Result<Entry, &'st
     here.ok_or("it begins with instructions that are not safe to probe on every kernel")
 }
 
+/// What a hit costs at an instruction, or why no probe can be there.
+pub(super) fn cost(arch: Arch, bytes: &[u8]) -> Result<EntryCost, &'static str> {
+    match first(arch, bytes).ok_or("what is there is no instruction")?.1 {
+        Kind::Emulated => Ok(EntryCost::Emulated),
+        Kind::Stepped | Kind::Idle => Ok(EntryCost::SingleStepped),
+        Kind::Rewritten => {
+            Err("a 5-byte nop: no probe is put there where the kernel rewrites it (Linux 6.18)")
+        }
+        Kind::Refused => Err("the kernel puts no probe on this instruction"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +153,16 @@ mod tests {
             &[0x66, 0xe8, 1, 0, 0, 0],       // callw
         ] {
             assert!(x86(bytes).unwrap_err().contains("puts no probe"), "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn what_a_hit_costs_at_a_site_is_told_without_looking_further() {
+        let cost = |bytes: &[u8]| cost(Arch::X86_64, bytes);
+        assert_eq!(cost(&[0x90]), Ok(EntryCost::Emulated));
+        assert_eq!(cost(&ENDBR64), Ok(EntryCost::SingleStepped));
+        for (bytes, why) in [(&NOP5[..], "5-byte nop"), (&[0xcc], "puts no probe"), (&[], "no instruction")] {
+            assert!(cost(bytes).unwrap_err().contains(why), "{bytes:x?}");
         }
     }
 

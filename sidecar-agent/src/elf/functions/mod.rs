@@ -27,6 +27,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use super::header::Elf;
+use super::reader::Reader;
 use super::{Arch, ElfError, Limits, identify};
 pub use debug_file::DebugFiles;
 pub use entry::{Entry, EntryCost};
@@ -79,6 +80,17 @@ pub struct FileFunctions {
     pub debug_file: Option<PathBuf>,
     /// What was not looked at, and why: a debug file that does not fit, symbols beyond a limit.
     pub incomplete: Vec<String>,
+}
+
+/// What a hit costs at a file offset where an instruction begins, or why no probe can be there.
+///
+/// # Errors
+/// The reason.
+pub fn site_cost(file: &File, arch: Arch, offset: u64) -> Result<EntryCost, &'static str> {
+    let unreadable = "its instruction can't be read";
+    let reader = Reader::open(file).map_err(|_| unreadable)?;
+    let len = instruction::LONGEST.min(reader.len.saturating_sub(offset));
+    entry::cost(arch, &reader.read("the code", offset, len, len).map_err(|_| unreadable)?)
 }
 
 /// Finds functions of a file.
