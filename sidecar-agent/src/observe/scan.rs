@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, fs::File, path::Path};
 
+use super::process::{Process, mapped};
 use crate::elf::{Arch, identify};
 
 /// The processor that this program runs on.
@@ -20,24 +21,23 @@ pub(super) fn processes() -> Vec<u32> {
 pub(super) fn mapped_files() -> HashSet<(u64, u64)> {
     let mut seen = HashSet::new();
     let mut found = HashSet::new();
+    let mut add = |file: File| {
+        if let Ok(id) = identify(&file) {
+            found.insert((id.dev, id.ino));
+        }
+    };
     for pid in processes() {
-        let mut add = |path: String| {
-            if let Ok(id) = File::open(path).and_then(|file| identify(&file)) {
-                found.insert((id.dev, id.ino));
-            }
-        };
-        add(format!("/proc/{pid}/exe"));
-        let Ok(maps) = std::fs::read(format!("/proc/{pid}/maps")) else { continue };
-        for line in String::from_utf8_lossy(&maps).lines() {
-            let mut words = line.split_ascii_whitespace();
-            let (Some(range), Some(rights), _, Some(device), Some(inode)) =
-                (words.next(), words.next(), words.next(), words.next(), words.next())
-            else {
-                continue;
-            };
+        let Ok(process) = Process::open(pid) else { continue };
+        if let Ok((file, _)) = process.executable() {
+            add(file);
+        }
+        let Ok(maps) = process.maps() else { continue };
+        for mapped in mapped(&maps) {
             // The device there is not the one that `stat` names on every file system, so the file itself is asked.
-            if rights.contains('x') && inode != "0" && seen.insert((device.to_owned(), inode.to_owned())) {
-                add(format!("/proc/{pid}/map_files/{range}"));
+            if seen.insert(mapped.key.to_owned())
+                && let Ok(file) = process.open_mapped(&mapped)
+            {
+                add(file);
             }
         }
     }

@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use crate::{
-    accounts, api, basics, boost, broken, clock, death, discovery, estimates, files, folders, foreign,
-    handlers, health, hidepid, kept, many, memory, refusals, reload, sinks, switch, verbs,
+    accounts, api, basics, boost, broken, clock, death, discovery, dlopen, estimates, files, folders,
+    foreign, handlers, health, hidepid, kept, many, memory, refusals, reload, sinks, switch, verbs,
 };
 
 /// A test.
@@ -98,4 +98,6 @@ pub(crate) const ALL: &[Case] = &[
     case("what_would_keep_waiting_in_a_watched_folder", folders::what_waits),
     case("a_glob_that_matches_a_hundred_thousand_files", folders::a_hundred_thousand_files),
     case("a_watched_folder_that_is_made_anew", folders::made_anew),
+    case("libraries_that_are_loaded_later", dlopen::loaded_later),
+    case("many_idle_processes_cost_next_to_nothing", dlopen::many_idle),
 ];

@@ -12,6 +12,7 @@ mod cases;
 mod clock;
 mod death;
 mod discovery;
+mod dlopen;
 mod estimates;
 mod files;
 mod folders;
