@@ -71,6 +71,15 @@ impl Process {
         Ok((file, path))
     }
 
+    /// Whether its paths lead elsewhere than this process's: it has another mount namespace, or another root.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        ["ns/mnt", "root"].into_iter().any(|name| {
+            let own = std::fs::read_link(Path::new("/proc/self").join(name));
+            let its = readlinkat(&self.folder, name);
+            matches!((own, its), (Ok(own), Ok(its)) if own.as_os_str() != its)
+        })
+    }
+
     /// The list of its mappings.
     ///
     /// # Errors
@@ -142,6 +151,7 @@ nonsense
         let (file, path) = own.executable().unwrap();
         assert!(file.metadata().unwrap().is_file());
         assert_eq!(path, std::env::current_exe().unwrap());
+        assert!(!own.is_elsewhere());
         let maps = own.maps().unwrap();
         let mapped: Vec<_> = mapped(&maps).collect();
         assert!(mapped.iter().any(|mapped| mapped.path == path));

@@ -190,6 +190,8 @@ impl Watcher {
         let Ok(process) = Process::open(pid) else { return };
         if let Some((outcome, file, path)) = consider_executable(&self.shared, &process)
             && !matches!(outcome, Outcome::AlreadyAttached)
+            // Its libraries are then found by their mappings.
+            && !process.is_elsewhere()
         {
             consider_libraries(&self.shared, &file, &path);
         }
@@ -249,11 +251,13 @@ impl Watcher {
     fn sweep(&self, gone_before: &HashSet<ImageId>) -> HashSet<ImageId> {
         let images: Vec<_> = self.shared.manager().images().map(Arc::clone).collect();
         let mut gone = HashSet::new();
+        let remote = Remote::now();
         for image in &images {
             if self.is_stopped() {
                 return gone;
             }
-            let found = open(&image.path).and_then(|file| Ok((identify(&file)?, file)));
+            let found = remote.resolve(&image.path).and_then(|real| open(&real));
+            let found = found.and_then(|file| Ok((identify(&file)?, file)));
             match found {
                 Ok((id, _)) if id == image.id => continue,
                 Ok((_, file)) => {
@@ -269,7 +273,7 @@ impl Watcher {
             return gone;
         }
         let in_use = scan::mapped_files();
-        gone.retain(|id| !in_use.contains(&(id.dev, id.ino)));
+        gone.retain(|id| !in_use.has(id));
         for image in images.iter().filter(|image| gone.contains(&image.id) && gone_before.contains(&image.id))
         {
             self.shared.forget(&image.id);

@@ -3,8 +3,9 @@
 use anyhow::Result;
 
 use crate::{
-    accounts, api, basics, boost, broken, clock, death, discovery, dlopen, estimates, files, folders,
-    foreign, handlers, health, hidepid, kept, many, memory, refusals, reload, sinks, switch, verbs,
+    accounts, api, basics, boost, broken, clock, death, discovery, dlopen, elsewhere, estimates, files,
+    folders, foreign, handlers, health, hidepid, identity, kept, many, memory, refusals, reload, sinks,
+    switch, verbs,
 };
 
 /// A test.
@@ -100,4 +101,13 @@ pub(crate) const ALL: &[Case] = &[
     case("a_watched_folder_that_is_made_anew", folders::made_anew),
     case("libraries_that_are_loaded_later", dlopen::loaded_later),
     case("many_idle_processes_cost_next_to_nothing", dlopen::many_idle),
+    case("a_rewritten_file_of_the_same_size_and_time", identity::same_size_and_time),
+    case("a_replaced_file_of_the_same_size_and_time", identity::replaced_alike),
+    case("an_inode_that_a_plain_file_had", identity::inode_of_a_plain_file),
+    case("an_inode_that_a_watched_file_had", identity::inode_of_a_watched_file),
+    case("a_file_that_is_rewritten_while_it_is_looked_at", identity::rewritten_while_looked_at),
+    case("a_program_in_a_pivoted_root", elsewhere::pivoted),
+    case("a_process_that_mounts_over_its_proc", elsewhere::covered),
+    case("a_library_that_only_a_container_has", elsewhere::library_inside),
+    case("one_file_on_the_host_and_in_overlays", elsewhere::one_file_below),
 ];
