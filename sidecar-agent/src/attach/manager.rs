@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     Attacher, Capacity, ImageInfo, Outcome, ProbeInfo, Reason, Registry, Remark, RemarkKind, WantedFunctions,
+    below::{self, Aliases},
     cache::Cache,
     image::{Reading, Symbols, Unread, print, read},
     slots::{Indices, Tables},
@@ -50,6 +51,8 @@ pub struct Manager<A: Attacher> {
     attached: HashMap<ImageId, Attached<A::Link>>,
     /// Attached images by device and inode. While its probes are on, the kernel keeps an inode from being used again.
     by_inode: HashMap<(u64, u64), ImageId>,
+    /// Images that are attached as another one; see [`below`].
+    aliases: Aliases,
     /// Probes of images whose file was found to be another; see [`Manager::take_superseded`].
     superseded: Vec<Arc<ProbeInfo>>,
     registry: Registry,
@@ -87,6 +90,7 @@ impl<A: Attacher> Manager<A> {
             tables: Tables::default(),
             attached: HashMap::new(),
             by_inode: HashMap::new(),
+            aliases: Aliases::default(),
             superseded: Vec::new(),
             registry: Registry::new(),
             without: Cache::new(capacity.remembered),
@@ -108,7 +112,7 @@ impl<A: Attacher> Manager<A> {
             Ok(found) => found,
             Err(error) => return self.refuse(None, Reason::Unreadable, error.to_string()),
         };
-        if self.attached.contains_key(&id) {
+        if self.attached.contains_key(&id) || self.aliases.contains(&id) {
             return Outcome::AlreadyAttached;
         }
         let functions = self.functions.of(file, path);
@@ -135,7 +139,13 @@ impl<A: Attacher> Manager<A> {
             self.superseded.extend(probes);
         }
         match reading {
-            Ok(reading) => self.attach(file, path, (id, inode), reading),
+            Ok(reading) => match self.seen_otherwise(&id, &reading) {
+                Some(attached) => {
+                    self.aliases.insert(id, attached);
+                    Outcome::AlreadyAttached
+                }
+                None => self.attach(file, path, (id, inode), reading),
+            },
             Err(Unread::Nothing) => {
                 self.without.put(id, Outcome::NothingWanted);
                 Outcome::NothingWanted
@@ -150,12 +160,19 @@ impl<A: Attacher> Manager<A> {
         self.attached.get(id).is_some_and(|attached| attached.print == reading.print)
     }
 
+    /// The attached image that is the same file for the kernel.
+    fn seen_otherwise(&self, id: &ImageId, reading: &Reading) -> Option<ImageId> {
+        let is_it = |known: &&ImageId| below::is_same(known, id) && self.is_unchanged(known, reading);
+        self.attached.keys().find(is_it).copied()
+    }
+
     /// An attached image is now known by another identity.
     fn rename(&mut self, old: &ImageId, id: ImageId, path: &Path) {
         let Some(mut attached) = self.attached.remove(old) else { return };
         attached.image =
             Arc::new(ImageInfo { id, path: path.to_owned(), ..ImageInfo::clone(&attached.image) });
         self.by_inode.insert(attached.inode, id);
+        self.aliases.rename(old, id);
         self.attached.insert(id, attached);
     }
 
@@ -293,6 +310,7 @@ impl<A: Attacher> Manager<A> {
     pub fn forget(&mut self, id: &ImageId) -> Vec<Arc<ProbeInfo>> {
         let Some(attached) = self.attached.remove(id) else { return Vec::new() };
         self.by_inode.remove(&attached.inode);
+        self.aliases.forget(id);
         self.registry.detached(attached.image.sites);
         attached.probes
     }

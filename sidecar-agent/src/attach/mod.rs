@@ -4,6 +4,7 @@
 //! a kernel. A probe is never put on a wrong offset: an image is known by device, inode, size and times, its
 //! sites' bytes are compared right before attaching, and any change makes it another image.
 
+mod below;
 mod cache;
 mod functions;
 mod image;

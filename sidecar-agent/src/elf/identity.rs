@@ -17,7 +17,7 @@ use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, fstatfs};
 pub struct ImageId {
     /// Device number; [`OVERLAY`] for every overlay file system.
     pub dev: u64,
-    /// Inode number.
+    /// Inode number; on an overlay without what it may say of the layer.
     pub ino: u64,
     /// Length in bytes.
     pub size: u64,
@@ -44,7 +44,7 @@ pub fn identify(file: &File) -> io::Result<ImageId> {
     let is_overlay = fstatfs(file).is_ok_and(|found| found.filesystem_type() == OVERLAYFS_SUPER_MAGIC);
     Ok(ImageId {
         dev: if is_overlay { OVERLAY } else { meta.dev() },
-        ino: meta.ino(),
+        ino: if is_overlay { meta.ino() & 0xffff_ffff } else { meta.ino() },
         size: meta.size(),
         mtime_ns: nanoseconds(meta.mtime(), meta.mtime_nsec()),
         ctime_ns: nanoseconds(meta.ctime(), meta.ctime_nsec()),

@@ -18,8 +18,8 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    appeared::Appeared, folders::Folders, globs::Globs, remote::Remote, say::shown, scan, shared::Shared,
-    tallies::Tallies,
+    appeared::Appeared, folders::Folders, globs::Globs, mapped::consider_mapped, process::Process,
+    remote::Remote, say::shown, scan, schedule::Schedule, shared::Shared, tallies::Tallies,
 };
 use crate::{
     attach::{Outcome, Reason, WantedFunctions},
@@ -32,6 +32,8 @@ use crate::{
 const SWEEP: Duration = Duration::from_secs(10);
 /// How long the thread sleeps at most.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Processes that are looked at again for libraries that they map later.
+const MOST_PROCESSES: usize = 4096;
 /// Files without a known marker that the log names at one look.
 const MOST_SAID: usize = 10;
 /// What is sent in place of a process's id to wake the thread: no process has it.
@@ -69,6 +71,7 @@ impl Watch {
             libraries,
             exec: config.discovery.exec && shared.is_node(),
             missed: 0,
+            schedule: Schedule::new(MOST_PROCESSES, Instant::now()),
             shared,
         };
         let is_node = watcher.shared.is_node();
@@ -115,6 +118,8 @@ struct Watcher {
     exec: bool,
     /// Execs that were known to be missed when running programs were looked at last.
     missed: u64,
+    /// Processes that may map more libraries.
+    schedule: Schedule,
 }
 
 impl Watcher {
@@ -169,7 +174,43 @@ impl Watcher {
             if self.is_stopped() {
                 return;
             }
-            consider_process(&self.shared, pid);
+            let Ok(process) = Process::open(pid) else { continue };
+            consider_executable(&self.shared, &process);
+            // What it has mapped is there already; what it maps later is seen later.
+            if consider_mapped(&self.shared, &process, &self.wanted()).is_ok() {
+                self.schedule.found(pid, Instant::now());
+            }
+        }
+    }
+
+    fn wanted(&self) -> Vec<String> {
+        self.shared.libraries.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// A process has executed a program: looks at that, and at the libraries that it will map.
+    fn executed(&mut self, pid: u32) {
+        // It may have ended already.
+        let Ok(process) = Process::open(pid) else { return };
+        if let Some((outcome, file, path)) = consider_executable(&self.shared, &process)
+            && !matches!(outcome, Outcome::AlreadyAttached)
+            // Its libraries are then found by their mappings.
+            && !process.is_elsewhere()
+        {
+            consider_libraries(&self.shared, &file, &path);
+        }
+        self.schedule.executed(pid, Instant::now());
+    }
+
+    /// Looks at the libraries that processes have mapped since they were looked at last, as far as there is time.
+    fn look_again_at_processes(&mut self) {
+        let wanted = self.wanted();
+        let mut now = Instant::now();
+        while let Some(pid) = self.schedule.next(now) {
+            let looked =
+                Process::open(pid).and_then(|process| consider_mapped(&self.shared, &process, &wanted));
+            let after = Instant::now();
+            self.schedule.spent(pid, after - now, looked.is_ok(), after);
+            now = after;
         }
     }
 
@@ -183,9 +224,10 @@ impl Watcher {
         let mut swept = Instant::now();
         let mut gone = HashSet::new();
         while !self.is_stopped() {
-            match execs.recv_timeout(PATIENCE) {
+            let rest = self.schedule.rest(Instant::now()).unwrap_or(PATIENCE);
+            match execs.recv_timeout(rest.min(PATIENCE)) {
                 Ok(NOBODY) => {}
-                Ok(pid) => consider_process(&self.shared, pid),
+                Ok(pid) => self.executed(pid),
                 Err(RecvTimeoutError::Timeout) => {
                     if self.exec && self.execs_missed() > self.missed {
                         tracing::debug!("some execs were missed; every running program is looked at");
@@ -198,6 +240,7 @@ impl Watcher {
             if self.shared.look_again.swap(false, Ordering::AcqRel) {
                 self.look(&self.files.files(&Remote::now()));
             }
+            self.look_again_at_processes();
             self.shared.reclaim();
             if self.shared.is_node() && swept.elapsed() >= SWEEP {
                 gone = self.sweep(&gone);
@@ -211,11 +254,13 @@ impl Watcher {
     fn sweep(&self, gone_before: &HashSet<ImageId>) -> HashSet<ImageId> {
         let images: Vec<_> = self.shared.manager().images().map(Arc::clone).collect();
         let mut gone = HashSet::new();
+        let remote = Remote::now();
         for image in &images {
             if self.is_stopped() {
                 return gone;
             }
-            let found = open(&image.path).and_then(|file| Ok((identify(&file)?, file)));
+            let found = remote.resolve(&image.path).and_then(|real| open(&real));
+            let found = found.and_then(|file| Ok((identify(&file)?, file)));
             match found {
                 Ok((id, _)) if id == image.id => continue,
                 Ok((_, file)) => {
@@ -231,7 +276,7 @@ impl Watcher {
             return gone;
         }
         let in_use = scan::mapped_files();
-        gone.retain(|id| !in_use.contains(&(id.dev, id.ino)));
+        gone.retain(|id| !in_use.has(id));
         for image in images.iter().filter(|image| gone.contains(&image.id) && gone_before.contains(&image.id))
         {
             self.shared.forget(&image.id);
@@ -241,16 +286,11 @@ impl Watcher {
     }
 }
 
-/// Looks at the program that a process executes, through /proc, so that another mount namespace does not matter.
-fn consider_process(shared: &Shared, pid: u32) {
-    let link = PathBuf::from(format!("/proc/{pid}/exe"));
-    // The process may have ended already.
-    let Ok(file) = File::open(&link) else { return };
-    let path = std::fs::read_link(&link).unwrap_or(link);
-    let outcome = shared.consider(&file, &path);
-    if !matches!(outcome, Outcome::AlreadyAttached) {
-        consider_libraries(shared, &file, &path);
-    }
+/// Looks at the program that a process executes, through /proc, so that another mount namespace does not matter. None:
+/// it has ended.
+fn consider_executable(shared: &Shared, process: &Process) -> Option<(Outcome, File, PathBuf)> {
+    let (file, path) = process.executable().ok()?;
+    Some((shared.consider(&file, &path), file, path))
 }
 
 /// Looks at a file that the config names: then it is worth a line that there is nothing in it to watch, if `say` is

@@ -3,8 +3,9 @@
 use anyhow::Result;
 
 use crate::{
-    accounts, api, basics, boost, broken, clock, death, discovery, estimates, files, folders, foreign,
-    functions, handlers, health, hidepid, kept, many, memory, refusals, reload, sinks, switch, verbs,
+    accounts, api, basics, boost, broken, clock, death, discovery, dlopen, elsewhere, estimates, files,
+    folders, foreign, functions, handlers, health, hidepid, identity, kept, many, memory, refusals, reload,
+    sinks, switch, verbs,
 };
 
 /// A test.
@@ -103,4 +104,15 @@ pub(crate) const ALL: &[Case] = &[
     case("functions_of_a_library_by_its_name", functions::of_a_library),
     case("an_exception_that_leaves_a_watched_function_does_no_harm", functions::exceptions),
     case("entries_of_functions_that_mean_nothing_are_told", functions::bad_entries),
+    case("libraries_that_are_loaded_later", dlopen::loaded_later),
+    case("many_idle_processes_cost_next_to_nothing", dlopen::many_idle),
+    case("a_rewritten_file_of_the_same_size_and_time", identity::same_size_and_time),
+    case("a_replaced_file_of_the_same_size_and_time", identity::replaced_alike),
+    case("an_inode_that_a_plain_file_had", identity::inode_of_a_plain_file),
+    case("an_inode_that_a_watched_file_had", identity::inode_of_a_watched_file),
+    case("a_file_that_is_rewritten_while_it_is_looked_at", identity::rewritten_while_looked_at),
+    case("a_program_in_a_pivoted_root", elsewhere::pivoted),
+    case("a_process_that_mounts_over_its_proc", elsewhere::covered),
+    case("a_library_that_only_a_container_has", elsewhere::library_inside),
+    case("one_file_on_the_host_and_in_overlays", elsewhere::one_file_below),
 ];
