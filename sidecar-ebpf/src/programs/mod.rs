@@ -57,16 +57,27 @@ fn in_tree(tgid: u32) -> bool {
 #[inline(always)]
 unsafe fn write_header(at: *mut RecordHeader, rest: RecordHeader) {
     let ids = bpf_get_current_pid_tgid();
+    // Field by field: a copy of the whole becomes a loop over its bytes, which each record would pay for.
     // SAFETY: the caller's promise. The helpers take no pointers but the last, which gets a place of the size given.
     unsafe {
-        at.write(RecordHeader {
-            len: RecordHeader::LEN,
-            time_ns: bpf_ktime_get_ns(),
-            pid: (ids >> 32) as u32,
-            tid: ids as u32,
-            cgroup_id: bpf_get_current_cgroup_id(),
-            ..rest
-        });
+        (&raw mut (*at).len).write(RecordHeader::LEN);
+        (&raw mut (*at).kind).write(rest.kind);
+        (&raw mut (*at).argc).write(rest.argc);
+        (&raw mut (*at).status).write(rest.status);
+        (&raw mut (*at).spec).write(rest.spec);
+        (&raw mut (*at).generation).write(rest.generation);
+        (&raw mut (*at).time_ns).write(bpf_ktime_get_ns());
+        (&raw mut (*at).pid).write((ids >> 32) as u32);
+        (&raw mut (*at).tid).write(ids as u32);
+        (&raw mut (*at).cgroup_id).write(bpf_get_current_cgroup_id());
+        (&raw mut (*at).rate).write(rest.rate);
+        (&raw mut (*at).strings).write(rest.strings);
+        (&raw mut (*at).faults).write(rest.faults);
+        (&raw mut (*at).truncated).write(rest.truncated);
+        (&raw mut (*at).unread).write(rest.unread);
+        (&raw mut (*at).dropped).write(rest.dropped);
+        (&raw mut (*at).flags).write(rest.flags);
+        (&raw mut (*at).reserved).write(rest.reserved);
         let comm = &raw mut (*at).comm;
         bpf_get_current_comm(comm.cast(), size_of_val(&*comm) as u32);
     }
