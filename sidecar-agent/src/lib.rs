@@ -2,7 +2,7 @@
 //!
 //! `config` -> `mapping` -> `elf` -> `spec` -> `bpf` -> `profiler` -> `attach` -> `event` -> `aggregate` ->
 //! `sampling` -> `governor` -> `sinks` -> `handlers` -> `metrics` -> `health` -> `control` -> `stream` -> `http` ->
-//! `gate` -> `cli` -> `check` -> `client` -> `probes` -> `observe` -> `exec`, `runtime`, `run` (which put them together).
+//! `gate` -> `cli` -> `check` -> `client` -> `probes` -> `doctor` -> `observe` -> `exec`, `runtime`, `run` (which put them together).
 pub mod aggregate;
 pub mod attach;
 pub mod bpf;
@@ -11,6 +11,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod control;
+pub mod doctor;
 pub mod elf;
 pub mod event;
 pub mod exec;

@@ -7,7 +7,7 @@ use sidecar_agent::{
     bpf::Tree,
     check,
     cli::{Cli, LogLevel, ProbesVerb, Verb},
-    client,
+    client, doctor,
     exec::{self, signals::Signals},
     gate::{self, Ancestry, ProcessOptions},
     probes, run,
@@ -72,6 +72,8 @@ fn main() -> ExitCode {
                 Err(error) => answer(Err(error.into())),
             }
         }
+        Verb::Doctor(args) => doctor::run(&args, &mut std::io::stdout())
+            .unwrap_or_else(|error| answer(Err(anyhow::anyhow!("writing the answer: {error}")))),
     }
 }
 

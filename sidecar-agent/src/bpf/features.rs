@@ -54,6 +54,15 @@ pub(super) fn uprobe_pmu() -> io::Result<u32> {
     text.trim().parse().map_err(|e| io::Error::other(format!("{path}: {e}")))
 }
 
+/// Whether this process may open uprobes as perf events: tries one in a file that is not there, which comes after the
+/// question of privilege.
+pub(super) fn may_open_events(pmu: u32) -> bool {
+    match sys::open_uprobe_event(pmu, c"/proc/self/fd/none", 0, 0) {
+        Ok(_) => true,
+        Err(error) => !matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM)),
+    }
+}
+
 /// Loads a probe program that does nothing: what it is refused for is what the kernel has not.
 pub(super) fn load_empty(attach_type: u32, flags: u32) -> io::Result<OwnedFd> {
     let instruction =

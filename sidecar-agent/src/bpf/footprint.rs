@@ -104,6 +104,8 @@ impl Footprint {
                 memory.mapped += 2 * u64::from(info.max_entries) + 2 * procfs::page_size();
             }
             match memlock(map) {
+                // Kernels before 6.4 count a map's values only, and a ring has none.
+                Some(bytes) if info.kind == RING => memory.pinned += bytes.max(reckoned(&info)),
                 Some(bytes) => memory.pinned += bytes,
                 None => {
                     memory.exact = false;

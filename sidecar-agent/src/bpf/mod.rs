@@ -1,6 +1,7 @@
 //! The kernel side seen from user space: loading the object, maps, links and the ring. The only module that names
 //! aya or makes raw system calls.
 
+pub mod ask;
 mod btf;
 #[cfg(feature = "bench")]
 mod empty;
@@ -69,6 +70,12 @@ pub enum BpfError {
         /// The kernel's answer.
         source: std::io::Error,
     },
+    /// Perf events are refused, and this kernel has no other way to attach.
+    #[error(
+        "this kernel attaches probes by perf events, which it refuses to this process: where kernel.perf_event_paranoid is \
+         3, as Debian sets it, they take CAP_SYS_ADMIN besides CAP_PERFMON; give it, or set that to 2"
+    )]
+    PerfEvents,
     /// The verifier refused a program.
     #[error("the kernel's verifier refused the program {name}: {source}\n{log}")]
     Verifier {

@@ -115,6 +115,9 @@ pub(super) fn load_probe(
             what: "uprobes (CONFIG_UPROBE_EVENTS)".to_owned(),
             source,
         })?;
+        if !features::may_open_events(pmu) {
+            return Err(BpfError::PerfEvents);
+        }
         AttachMethod::PerfEvent { pmu }
     };
     Ok((program, Features { attach, sleepable }))

@@ -4,7 +4,9 @@
 //! code that is not called may keep data; and the page is not given to forked children, so that they die of SIGSEGV at
 //! the first marker that their parent has fired before. No probe is worth that.
 
-use std::{fs::File, io, os::unix::fs::FileExt as _, sync::OnceLock};
+#[cfg(any(target_arch = "x86_64", test))]
+use std::io;
+use std::{fs::File, os::unix::fs::FileExt as _, sync::OnceLock};
 
 use super::{BpfError, Site};
 
@@ -15,23 +17,43 @@ const UPROBE: libc::c_long = 336;
 /// Length of the instruction that is rewritten.
 const LENGTH: usize = 5;
 
-/// Whether this kernel rewrites 5-byte nops. One that rewrites 10-byte ones answers `EPROTO`, one that rewrites none
-/// `ENOSYS`.
-#[cfg(target_arch = "x86_64")]
-fn rewrites() -> bool {
-    static ANSWER: OnceLock<bool> = OnceLock::new();
-    *ANSWER.get_or_init(|| {
-        // SAFETY: the system call takes no arguments, and refuses whoever does not come from the kernel's own page.
-        let answer = unsafe { libc::syscall(UPROBE) };
-        answer == -1 && io::Error::last_os_error().raw_os_error() == Some(libc::ENXIO)
-    })
+/// Which nops a kernel rewrites where a probe sits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rewriting {
+    /// None.
+    None,
+    /// Those of 5 bytes (6.18), to the harm of programs.
+    Nop5,
+    /// Those of 10 bytes.
+    Nop10,
 }
 
-/// Whether this kernel rewrites nops; on other processors none does.
+/// What this kernel rewrites: it is asked once.
+pub(super) fn state() -> Rewriting {
+    static ANSWER: OnceLock<Rewriting> = OnceLock::new();
+    *ANSWER.get_or_init(ask)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn ask() -> Rewriting {
+    // SAFETY: the system call takes no arguments, and refuses whoever does not come from the kernel's own page.
+    let answer = unsafe { libc::syscall(UPROBE) };
+    match io::Error::last_os_error().raw_os_error() {
+        Some(libc::ENXIO) if answer == -1 => Rewriting::Nop5,
+        Some(libc::EPROTO) if answer == -1 => Rewriting::Nop10,
+        _ => Rewriting::None,
+    }
+}
+
+/// On other processors none is rewritten.
 #[cfg(not(target_arch = "x86_64"))]
+fn ask() -> Rewriting {
+    Rewriting::None
+}
+
+/// Whether this kernel rewrites 5-byte nops.
 fn rewrites() -> bool {
-    static ANSWER: OnceLock<bool> = OnceLock::new();
-    *ANSWER.get_or_init(|| false)
+    state() == Rewriting::Nop5
 }
 
 /// Refuses sites that this kernel would rewrite.

@@ -35,14 +35,14 @@ pub(super) enum ProgramType {
     RawTracepoint,
 }
 
-fn bpf<T>(command: libc::c_long, attr: &mut T) -> io::Result<libc::c_int> {
+pub(super) fn bpf<T>(command: libc::c_long, attr: &mut T) -> io::Result<libc::c_int> {
     // SAFETY: attr is a repr(C) prefix of union bpf_attr, whose size is passed along; the kernel treats what is
     // missing as zero. The pointers inside it are valid for the call: each caller keeps their owners alive.
     let result = unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attr), size_of::<T>()) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as libc::c_int) }
 }
 
-fn owned(fd: libc::c_int) -> OwnedFd {
+pub(super) fn owned(fd: libc::c_int) -> OwnedFd {
     // SAFETY: the kernel has just given this descriptor to us and nobody else has it. BPF descriptors are
     // close-on-exec by themselves.
     unsafe { OwnedFd::from_raw_fd(fd) }

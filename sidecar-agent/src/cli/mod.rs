@@ -2,6 +2,7 @@
 
 mod check;
 mod client;
+mod doctor;
 mod exec;
 mod gate_process;
 mod probes;
@@ -11,6 +12,7 @@ mod tests;
 
 pub use check::{CheckArgs, ConfigArgs, Format, Printed};
 pub use client::{AgentArgs, HealthArgs, StatusArgs, TailArgs};
+pub use doctor::DoctorArgs;
 pub use exec::ExecArgs;
 pub use gate_process::GateProcessArgs;
 pub use probes::{InspectArgs, ListArgs, ProbesArgs, ProbesVerb, SuggestArgs};
@@ -85,6 +87,9 @@ pub enum Verb {
     /// Show what can be probed in a program, and what a running agent probes.
     #[command(long_about = probes::LONG_ABOUT)]
     Probes(ProbesArgs),
+    /// Say what this machine has of what sidecar uses.
+    #[command(long_about = doctor::LONG_ABOUT)]
+    Doctor(DoctorArgs),
     /// Hold programs until they are watched; started by `exec` itself.
     #[command(hide = true)]
     GateProcess(GateProcessArgs),
@@ -138,7 +143,8 @@ impl Cli {
             | Verb::Health(_)
             | Verb::Status(_)
             | Verb::Tail(_)
-            | Verb::Probes(_) => LogLevel::Warn,
+            | Verb::Probes(_)
+            | Verb::Doctor(_) => LogLevel::Warn,
             Verb::Run(_) => LogLevel::Info,
         })
     }

@@ -56,7 +56,7 @@ fn help_of_config() {
 
 #[test]
 fn help_of_the_verbs_that_ask_an_agent() {
-    for verb in ["health", "status", "tail"] {
+    for verb in ["health", "status", "tail", "doctor"] {
         insta::assert_snapshot!(format!("help_of_{verb}"), help(Some(verb)));
     }
 }

@@ -1,7 +1,7 @@
 //! What the rules are about and what they excuse, each with its reason.
 
 /// The agent's top-level modules. A module imports only itself and those before it.
-pub(crate) const ORDER: [&str; 27] = [
+pub(crate) const ORDER: [&str; 28] = [
     "config",
     "mapping",
     "elf",
@@ -25,6 +25,7 @@ pub(crate) const ORDER: [&str; 27] = [
     "check",
     "client",
     "probes",
+    "doctor",
     "observe",
     "exec",
     "runtime",
