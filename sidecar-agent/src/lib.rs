@@ -1,6 +1,6 @@
 //! The agent as a library. The pipeline's stages, each of which imports only stages before it:
 //!
-//! `config` -> `mapping` -> `elf` -> `spec` -> `bpf` -> `profiler` -> `attach` -> `event` -> `aggregate` ->
+//! `config` -> `mapping` -> `elf` -> `spec` -> `bpf` -> `privilege` -> `profiler` -> `attach` -> `event` -> `aggregate` ->
 //! `sampling` -> `governor` -> `sinks` -> `handlers` -> `metrics` -> `health` -> `control` -> `stream` -> `http` ->
 //! `gate` -> `cli` -> `check` -> `client` -> `probes` -> `doctor` -> `observe` -> `exec`, `runtime`, `run` (which put them together).
 pub mod aggregate;
@@ -23,6 +23,7 @@ pub mod http;
 pub mod mapping;
 pub mod metrics;
 pub mod observe;
+pub mod privilege;
 pub mod probes;
 pub mod profiler;
 pub mod run;

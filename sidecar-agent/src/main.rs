@@ -10,7 +10,7 @@ use sidecar_agent::{
     client, doctor,
     exec::{self, signals::Signals},
     gate::{self, Ancestry, ProcessOptions},
-    probes, run,
+    privilege, probes, run,
 };
 use tracing::level_filters::LevelFilter;
 
@@ -90,6 +90,8 @@ fn answer(result: anyhow::Result<()>) -> ExitCode {
 /// Holds programs until they are watched. The tree of watched processes is the kernel's own map if the agent has
 /// handed it down, else what /proc tells.
 fn gate_process(options: ProcessOptions) -> anyhow::Result<()> {
+    // It does its work with what it has; what it can't give up it does not use.
+    let _ = privilege::give_up_unused(privilege::Part::Gate);
     let mut ancestry = Ancestry::new(options.agent);
     // Made at the first question, because the gate closes the descriptors that it was started with.
     let mut kernel: Option<Option<Tree>> = None;

@@ -41,8 +41,25 @@ fn ask() -> Rewriting {
     match io::Error::last_os_error().raw_os_error() {
         Some(libc::ENXIO) if answer == -1 => Rewriting::Nop5,
         Some(libc::EPROTO) if answer == -1 => Rewriting::Nop10,
+        // A filter (a container's, or a systemd unit's) answers in the kernel's place, and nobody learns which nops a
+        // kernel rewrites that has the system call. Those of 5 bytes are the ones that do harm.
+        _ if is_filtered() && knows_the_call() => Rewriting::Nop5,
         _ => Rewriting::None,
     }
+}
+
+/// Whether system calls of this process are filtered.
+#[cfg(target_arch = "x86_64")]
+fn is_filtered() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().any(|line| line.strip_prefix("Seccomp:").is_some_and(|mode| mode.trim() == "2"))
+}
+
+/// Whether the kernel has the system call: its type information names the function. Without that information nobody knows.
+#[cfg(target_arch = "x86_64")]
+fn knows_the_call() -> bool {
+    std::fs::read("/sys/kernel/btf/vmlinux")
+        .is_ok_and(|bytes| bytes.split(|&byte| byte == 0).any(|name| name == b"__x64_sys_uprobe"))
 }
 
 /// On other processors none is rewritten.

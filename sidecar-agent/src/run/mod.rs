@@ -9,6 +9,7 @@ use crate::{
     check,
     cli::RunArgs,
     config::{self, ConfigError, EX_CONFIG},
+    privilege,
     runtime::{Origin, RuntimeError, Start},
 };
 
@@ -54,6 +55,12 @@ pub fn run(args: &RunArgs, object: Option<PathBuf>) -> Result<(), RunError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RuntimeError::System)?;
     descriptors::raise();
+    // Before any other thread starts: capabilities are a thread's own, and handed down.
+    match privilege::give_up_unused(privilege::Part::Agent) {
+        Ok(names) if names.is_empty() => {}
+        Ok(names) => tracing::info!("gave up {} capabilities that it does not use", names.len()),
+        Err(error) => tracing::warn!("it keeps capabilities that it does not use: {error}"),
+    }
     let origin = Origin { file: args.config.clone(), listen: args.listen };
     let start = Start { origin: Some(origin), object, serve: true, sinks: true, ignore_own: true };
     runtime.block_on(agent::live(&config, start))

@@ -181,10 +181,19 @@ pub(crate) fn ten_thousand_sites() -> Result<()> {
     drop(link);
     let detached = start.elapsed();
     println!("{count} sites: attached in {attached:?}, detached in {detached:?}");
-    running.run(&["all"])?;
-    assert_eq!(session.counters(0)?.hits, each);
-    assert!(detached < GENEROUS, "{detached:?}");
-    Ok(())
+    // A process that another test forks holds the descriptors until it executes.
+    loop {
+        let before = session.counters(0)?.hits;
+        running.run(&["all"])?;
+        if session.counters(0)?.hits == before {
+            return Ok(());
+        }
+        anyhow::ensure!(
+            start.elapsed() < GENEROUS,
+            "hits are counted {:?} after letting go",
+            start.elapsed()
+        );
+    }
 }
 
 pub(crate) fn killed() -> Result<()> {

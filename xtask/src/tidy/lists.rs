@@ -7,6 +7,7 @@ pub(crate) const ORDER: [&str; 28] = [
     "elf",
     "spec",
     "bpf",
+    "privilege",
     "profiler",
     "attach",
     "event",
