@@ -44,7 +44,19 @@ pub struct LoadOptions {
 /// the largest.
 const LEAST_RESERVE: u32 = 64 << 10;
 
+/// Variables that leave a feature unused, as on a kernel that lacks it: for diagnosis, and for tests.
+const NO_UPROBE_MULTI: &str = "SIDECAR_NO_UPROBE_MULTI";
+/// See [`NO_UPROBE_MULTI`].
+const NO_SLEEPABLE: &str = "SIDECAR_NO_SLEEPABLE";
+
 impl LoadOptions {
+    /// The defaults, without the features that the environment says to leave unused.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        let says = |name| std::env::var_os(name).is_some_and(|value| value == "1");
+        Self { no_uprobe_multi: says(NO_UPROBE_MULTI), no_sleepable: says(NO_SLEEPABLE), ..Self::default() }
+    }
+
     /// Ring bytes up to which records find room that are kept by their rate only: seven eighths, of a small ring at least
     /// three quarters. The rest is for failures with their starts, and for anomalies that programs report.
     #[must_use]

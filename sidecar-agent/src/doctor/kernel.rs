@@ -91,7 +91,7 @@ pub(super) fn checks() -> Vec<Check> {
     };
     vec![
         answer(BPF, bpf, "this process may load programs"),
-        match Kernel::load(&LoadOptions::default()) {
+        match Kernel::load(&LoadOptions::from_environment()) {
             Ok(kernel) => {
                 PROGRAMS.found(true, format!("loaded, to be attached by {}", kernel.features().attach.name()))
             }

@@ -140,7 +140,7 @@ impl Observer {
             scope: options.scope,
             exec_records: config.discovery.exec,
             object: options.object,
-            ..LoadOptions::default()
+            ..LoadOptions::from_environment()
         };
         let (mut shared, reader) = Shared::load(wanted, config, &load)?;
         if options.ignore_own {

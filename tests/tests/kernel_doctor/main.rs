@@ -2,6 +2,8 @@
 //!
 //! A test that can't run here prints `SKIPPED NAME: REASON` and counts as ignored; under CI=true it fails instead.
 
+mod fallback;
+
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
@@ -20,6 +22,8 @@ const ALL: &[Case] = &[
     ("without_perfmon_nothing_can_be_watched", without_perfmon),
     ("the_table_says_the_same", table),
     ("a_wrong_flag_is_2", wrong_flag),
+    ("perf_events_take_the_place_of_uprobe_multi", fallback::watches),
+    ("more_sites_than_descriptors_are_refused_and_said", fallback::too_many_sites),
 ];
 
 const WITHOUT_SYS_ADMIN: [&str; 3] = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"];

@@ -48,6 +48,10 @@ pub(crate) const KERNEL_NAMES: [&str; 4] = ["aya", "aya_obj", "aya_log", "syscal
 /// Files of the agent that start tasks or threads, and why there; all others offer functions to call.
 pub(crate) const SPAWN: &[(&str, &str)] = &[
     (
+        "sidecar-agent/src/bpf/link.rs",
+        "closing a perf event takes the kernel 20 to 120 ms, for which nobody waits: the thread only closes",
+    ),
+    (
         "sidecar-agent/src/config/watch.rs",
         "the thread that waits for changes of the configuration file, joined where the watch is dropped",
     ),
