@@ -6,6 +6,7 @@ mod demo;
 mod process;
 mod test;
 mod tidy;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ enum Command {
     Demo(demo::Args),
     /// Check the architecture's rules: imports, spawns, file lengths, links, leftovers
     Tidy,
+    Vm(vm::Args),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Tidy => tidy::run(),
+        Command::Vm(args) => vm::run(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");

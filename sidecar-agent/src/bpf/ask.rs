@@ -43,7 +43,7 @@ pub fn uprobe_multi() -> bool {
 /// # Errors
 /// The kernel's answer.
 pub fn ring_buffer() -> io::Result<()> {
-    let max_entries = u32::try_from(sys::page_size()).map_err(io::Error::other)?;
+    let max_entries = u32::try_from(procfs::page_size()).map_err(io::Error::other)?;
     let mut attr = MapCreate { kind: BPF_MAP_TYPE_RINGBUF, key_size: 0, value_size: 0, max_entries };
     sys::bpf(BPF_MAP_CREATE, &mut attr).map(sys::owned).map(drop)
 }

@@ -57,7 +57,7 @@ pub(super) fn uprobe_pmu() -> io::Result<u32> {
 /// Whether this process may open uprobes as perf events: tries one in a file that is not there, which comes after the
 /// question of privilege.
 pub(super) fn may_open_events(pmu: u32) -> bool {
-    match sys::open_uprobe_event(pmu, c"/proc/self/fd/none", 0, 0) {
+    match sys::open_uprobe_event(pmu, c"/proc/self/fd/none", 0, 0, false) {
         Ok(_) => true,
         Err(error) => !matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM)),
     }

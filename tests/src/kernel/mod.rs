@@ -14,6 +14,16 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
+/// Divides the number of hits of the longest tests, for a machine that is emulated and takes 50 times as long for each.
+pub const FEWER_HITS_VARIABLE: &str = "SIDECAR_TEST_FEWER_HITS";
+
+/// As many hits as a test wants, or as many fewer as the environment says.
+#[must_use]
+pub fn hits(wanted: u64) -> u64 {
+    let fewer = std::env::var(FEWER_HITS_VARIABLE).ok().and_then(|text| text.parse::<u64>().ok());
+    wanted / fewer.unwrap_or(1).max(1)
+}
+
 /// A program of this crate that cargo has built beside the running one.
 ///
 /// # Errors

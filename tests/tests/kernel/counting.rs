@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use sidecar_agent::bpf::LoadOptions;
 use sidecar_common::{Counters, RATE_ONE, Spec, keeps, mix};
+use sidecar_tests::kernel::hits;
 use sidecar_tests::kernel::program::{Program, Running};
 use sidecar_tests::kernel::record::{Arg, Record, decode};
 use sidecar_tests::kernel::session::{Session, options};
@@ -14,8 +15,11 @@ use sidecar_tests::kernel::spec;
 
 /// Threads of the four processes.
 const THREADS: [u64; 4] = [2, 4, 6, 8];
+
 /// Hits of them all in most of the tests.
-const HITS: u64 = 4_000_000;
+fn four_million() -> u64 {
+    hits(4_000_000)
+}
 
 /// What `threads` of the script carries: thread, number, text, check value; the number is the sampling key.
 fn hit_spec() -> Spec {
@@ -142,7 +146,7 @@ pub(crate) fn whole() -> Result<()> {
 }
 
 pub(crate) fn rate_one() -> Result<()> {
-    let (counters, _) = fire(HITS, &options(), Reading::Fast, |_| Ok(()))?;
+    let (counters, _) = fire(four_million(), &options(), Reading::Fast, |_| Ok(()))?;
     assert_eq!((counters.sampled_out, counters.disabled), (0, 0));
     assert!(counters.kept > 0);
     Ok(())
@@ -150,10 +154,11 @@ pub(crate) fn rate_one() -> Result<()> {
 
 pub(crate) fn rate_tenth() -> Result<()> {
     let threshold = RATE_ONE / 10;
-    let (counters, _) =
-        fire(HITS, &options(), Reading::Fast, |session| Ok(session.kernel.set_threshold(0, threshold)?))?;
+    let (counters, _) = fire(four_million(), &options(), Reading::Fast, |session| {
+        Ok(session.kernel.set_threshold(0, threshold)?)
+    })?;
     let threads = THREADS.iter().sum::<u64>();
-    let chosen = (1..HITS / threads).filter(|&key| keeps(key, threshold)).count() as u64;
+    let chosen = (1..four_million() / threads).filter(|&key| keeps(key, threshold)).count() as u64;
     // A key of 0 is none, so that chance decides for the first hit of each thread.
     let by_chance = (counters.kept + counters.lost).checked_sub(chosen * threads);
     assert!(by_chance.is_some_and(|hits| hits <= threads), "the keys decide, and nothing else: {counters:?}");
@@ -163,29 +168,29 @@ pub(crate) fn rate_tenth() -> Result<()> {
 
 pub(crate) fn rate_zero() -> Result<()> {
     let (counters, _) =
-        fire(HITS, &options(), Reading::Fast, |session| Ok(session.kernel.set_threshold(0, 0)?))?;
-    assert_eq!((counters.sampled_out, counters.kept, counters.lost), (HITS, 0, 0));
+        fire(four_million(), &options(), Reading::Fast, |session| Ok(session.kernel.set_threshold(0, 0)?))?;
+    assert_eq!((counters.sampled_out, counters.kept, counters.lost), (four_million(), 0, 0));
     Ok(())
 }
 
 pub(crate) fn disabled() -> Result<()> {
     let (counters, _) =
-        fire(HITS, &options(), Reading::Fast, |session| Ok(session.kernel.set_enabled(false)?))?;
-    assert_eq!((counters.disabled, counters.kept, counters.statuses), (HITS, 0, [0; 9]));
+        fire(four_million(), &options(), Reading::Fast, |session| Ok(session.kernel.set_enabled(false)?))?;
+    assert_eq!((counters.disabled, counters.kept, counters.statuses), (four_million(), 0, [0; 9]));
     Ok(())
 }
 
 pub(crate) fn unread_ring() -> Result<()> {
     let options = LoadOptions { ring_bytes: 64 << 10, ..options() };
-    let (counters, _) = fire(HITS, &options, Reading::Not, |_| Ok(()))?;
+    let (counters, _) = fire(four_million(), &options, Reading::Not, |_| Ok(()))?;
     assert!(counters.kept > 0, "the ring had room at first");
-    assert_eq!(counters.lost, HITS - counters.kept);
+    assert_eq!(counters.lost, four_million() - counters.kept);
     Ok(())
 }
 
 pub(crate) fn slow_reader() -> Result<()> {
     let options = LoadOptions { ring_bytes: 64 << 10, ..options() };
-    let (counters, _) = fire(HITS, &options, Reading::Slow, |_| Ok(()))?;
+    let (counters, _) = fire(four_million(), &options, Reading::Slow, |_| Ok(()))?;
     assert!(counters.kept > 0 && counters.lost > 0, "{counters:?}");
     Ok(())
 }

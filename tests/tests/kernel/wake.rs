@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use sidecar_agent::bpf::LoadOptions;
+use sidecar_tests::kernel::hits;
 use sidecar_tests::kernel::program::Program;
 use sidecar_tests::kernel::reading::Wakeups;
 use sidecar_tests::kernel::session::{Session, options};
@@ -67,13 +68,13 @@ pub(crate) fn watermark() -> Result<()> {
 
 /// A reader that lingers is woken seldom, however many records there are, and loses no sleep it needs.
 pub(crate) fn storm() -> Result<()> {
-    const HITS: u64 = 1_000_000;
+    let hits = hits(1_000_000);
     let mut session = Session::load(&options())?;
     let program = Program::copy("target_script")?;
     let _link = session.attach(&program, &[("hit", hit_spec())])?;
     let mut running = program.start(&[])?;
     let wakeups = Wakeups::of(&session.reader)?;
-    running.send(&format!("threads 2 {}", HITS / 2))?;
+    running.send(&format!("threads 2 {}", hits / 2))?;
     let (mut read, mut woken) = (0, 0);
     loop {
         session.reader.awake()?;
@@ -81,7 +82,7 @@ pub(crate) fn storm() -> Result<()> {
         session.reader.linger()?;
         read += session.reader.drain(usize::MAX, |_| ());
         woken += u64::from(wakeups.sleep(20)?);
-        if session.kernel.counters(0)?.hits == HITS {
+        if session.kernel.counters(0)?.hits == hits {
             break;
         }
     }
@@ -89,7 +90,7 @@ pub(crate) fn storm() -> Result<()> {
     read += session.reader.drain(usize::MAX, |_| ());
     let counters = session.counters(0)?;
     assert_eq!(read as u64, counters.kept);
-    println!("{} records of {HITS} hits kept, {woken} wake-ups", counters.kept);
+    println!("{} records of {hits} hits kept, {woken} wake-ups", counters.kept);
     let most = counters.kept * 520 / u64::from(session.kernel.control()?.watermark) + 2;
     assert!(woken <= most, "{woken} wake-ups, where the watermark allows {most}");
     Ok(())

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use counts::Counts;
+pub(crate) use counts::Counts;
 use steps::Step;
 
 /// Run every check in the order in which CI runs them, or one part
@@ -41,6 +41,8 @@ pub(crate) enum Part {
     Object,
     /// The tests on the real kernel, with the committed BPF object or the one in SIDECAR_BPF_OBJECT
     Kernel,
+    /// The same on Debian's 6.1, in a machine that qemu emulates
+    Vm,
 }
 
 /// Runs the verb.

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use super::{Part, counts::Counts};
-use crate::{build_ebpf, process, tidy};
+use crate::{build_ebpf, process, tidy, vm};
 
 /// Kernel tests are the test programs of this package whose names begin with [`KERNEL_PREFIX`].
 const TESTS_PACKAGE: &str = "sidecar-tests";
@@ -56,6 +56,8 @@ const REBUILT: Step = Step {
     about: "on the BPF object that was just built from source",
     run: kernel_rebuilt,
 };
+const SECOND: Step =
+    Step { name: "kernel tests, Debian's 6.1", about: "in a machine that qemu emulates", run: second_kernel };
 const DOC: Step = Step { name: "doc", about: "the documentation builds without warnings", run: doc };
 const DENY: Step = Step { name: "deny", about: "licences, sources and bans of dependencies", run: deny };
 
@@ -63,12 +65,13 @@ const DENY: Step = Step { name: "deny", about: "licences, sources and bans of de
 pub(crate) fn of(part: Part) -> Vec<Step> {
     match part {
         Part::All => {
-            vec![FMT, CLIPPY, TIDY, BUILD, WORKSPACE, DOC_TESTS, OBJECT, REBUILT, DOC, DENY]
+            vec![FMT, CLIPPY, TIDY, BUILD, WORKSPACE, DOC_TESTS, OBJECT, REBUILT, SECOND, DOC, DENY]
         }
         Part::Lint => vec![FMT, CLIPPY, TIDY, DOC, DENY],
         Part::Unit => vec![UNIT, DOC_TESTS],
         Part::Object => vec![OBJECT],
         Part::Kernel => vec![BUILD, KERNEL],
+        Part::Vm => vec![SECOND],
     }
 }
 
@@ -154,6 +157,22 @@ fn kernel_rebuilt(counts: &mut Counts) -> Result<(), Stop> {
     command.env(OBJECT_VARIABLE, &object);
     println!("$ export {OBJECT_VARIABLE}={}", object.display());
     count(command, counts)
+}
+
+/// The kernel tests on the oldest kernel that is tried. In CI a machine that does not boot is a failure.
+fn second_kernel(counts: &mut Counts) -> Result<(), Stop> {
+    let ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    if cfg!(not(target_arch = "x86_64")) {
+        return Err(Stop::LeftOut("the kernel and the test programs are for x86-64".to_owned()));
+    }
+    if !ci && !process::is_root() && !vm::is_provided() {
+        return Err(Stop::LeftOut("qemu is not installed, and only root could install it".to_owned()));
+    }
+    let ran = vm::on_the_oldest()?;
+    counts.passed += ran.counts.passed;
+    counts.failed += ran.counts.failed;
+    counts.skips.extend(ran.counts.skips);
+    if ran.faults.is_empty() { Ok(()) } else { Err(Stop::Failed(anyhow::anyhow!(ran.faults.join("\n")))) }
 }
 
 /// `cargo test` of the kernel test programs alone.

@@ -40,7 +40,7 @@ const TOOLS: [Tool; 5] = [
 /// On Debian, as root, packages are installed; elsewhere the error names what is missing. What builds the
 /// kernel programs is `build-ebpf`'s to find.
 pub(crate) fn provide(part: Part) -> Result<()> {
-    if matches!(part, Part::Lint | Part::Object) {
+    if matches!(part, Part::Lint | Part::Object | Part::Vm) {
         return Ok(());
     }
     programs()?;
