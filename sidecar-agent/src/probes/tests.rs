@@ -40,8 +40,14 @@ fn inspected(path: &Path, functions: &[&str], json: bool) -> (u8, String, String
 }
 
 fn suggested(path: &Path) -> (u8, String, String) {
+    suggested_with(path, &[])
+}
+
+fn suggested_with(path: &Path, functions: &[&str]) -> (u8, String, String) {
+    let functions = functions.iter().map(|&text| text.to_owned()).collect();
+    let args = SuggestArgs { file: path.to_owned(), functions };
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let code = suggest(&SuggestArgs { file: path.to_owned() }, &mut out, &mut err).unwrap();
+    let code = suggest(&args, &mut out, &mut err).unwrap();
     (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
 
@@ -208,4 +214,24 @@ fn a_suggestion_is_a_configuration_that_can_be_used() {
     let (_dir, none) = path("plain", &[]);
     assert!(suggested(&none).1.contains("# It has no markers."));
     assert_eq!(markers_of(&suggested(&none).1), [""; 0]);
+}
+
+#[test]
+fn functions_are_suggested_as_they_were_asked_for() {
+    let path = std::env::current_exe().unwrap();
+    let name = "sidecar_agent::probes::tests::functions_are_suggested_as_they_were_asked_for*";
+    let inspected: serde_json::Value = serde_json::from_str(&inspected(&path, &[name], true).1).unwrap();
+    let offset = inspected["files"][0]["functions"][0]["found"][0]["offset"].as_u64().unwrap();
+    let offset = format!("+{offset:#x}");
+    let patterns = [name, "/^sidecar_agent::probes::tests::functions_are_.*$/", "no::such", offset.as_str()];
+    let (code, text, err) = suggested_with(&path, &patterns);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let (_dir, config) = file("sidecar.yml", text.as_bytes());
+    let config = usable(Some(&config), &[]).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert_eq!(config.functions.len(), 3, "{text}");
+    assert!(text.contains("# nothing that can be probed matches no::such"), "{text}");
+    let (_, none, _) = suggested_with(&path, &["no::such"]);
+    let (_dir, config) = file("sidecar.yml", none.as_bytes());
+    assert!(usable(Some(&config), &[]).unwrap().functions.is_empty(), "{none}");
+    assert_eq!(suggested_with(&path, &["/(/"]).0, 2);
 }
