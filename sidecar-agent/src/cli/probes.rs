@@ -19,7 +19,7 @@ every library that it has mapped are shown, as they are in its own mount namespa
 
 /// What `sidecar probes suggest --help` says first.
 const SUGGEST_ABOUT: &str = "\
-Print a configuration for the markers of a file.
+Print a configuration for the markers of a file, and for functions by name.
 
 It can be used as it is: `sidecar check` accepts it. What an argument means is not in the file, so each is a number \
 until somebody says otherwise; comments tell what it could be. Markers that sidecar knows need no word.";
@@ -87,11 +87,16 @@ Exit status:
 
 Examples:
   sidecar probes suggest /usr/bin/python3 > sidecar.yml
-  sidecar check --config sidecar.yml")]
+  sidecar check --config sidecar.yml
+  sidecar probes suggest app --functions 'checkout::*' --functions '/^db::.*query$/'")]
 pub struct SuggestArgs {
     /// The file.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+    /// Also watch functions: a name, a glob, a regular expression between slashes, or +0xOFFSET, as for `inspect`. Can be
+    /// repeated.
+    #[arg(long, value_name = "PATTERN")]
+    pub functions: Vec<String>,
 }
 
 /// Flags of `sidecar probes list`.

@@ -30,11 +30,7 @@ pub(super) async fn list(args: &ListArgs) -> Result<ExitCode, ClientError> {
 pub(super) fn text(all: &Value) -> String {
     let mut text = String::new();
     let probes = all["probes"].as_array().map_or(&[][..], Vec::as_slice);
-    let name = |probe: &Value| match probe["provider"].as_str() {
-        None | Some("") => word(&probe["name"]),
-        Some(_) => format!("{}:{}", word(&probe["provider"]), word(&probe["name"])),
-    };
-    let width = probes.iter().map(|probe| name(probe).chars().count()).max().unwrap_or(0).max("probe".len());
+    let width = probes.iter().map(|probe| named(probe).chars().count()).max().unwrap_or(0).max("probe".len());
     let counts = ["sites", "hits", "kept", "sampled_out", "lost", "disabled", "read_faults"];
     let heads = ["sites", "hits", "kept", "sampled out", "lost", "disabled", "faults"];
     line(
@@ -43,8 +39,9 @@ pub(super) fn text(all: &Value) -> String {
     );
     for probe in probes {
         let counts = counts.map(|count| format!("{:>12}", number(&probe[count])));
-        line(&mut text, format_args!("{:width$}  {}", name(probe), counts.join(" ")));
+        line(&mut text, format_args!("{:width$}  {}", named(probe), counts.join(" ")));
     }
+    durations(&mut text, probes);
     let images = all["images"]["images"].as_array().map_or(&[][..], Vec::as_slice);
     line(&mut text, format_args!("\nattached to {} files", images.len()));
     for image in images {
@@ -70,4 +67,29 @@ pub(super) fn text(all: &Value) -> String {
         );
     }
     text
+}
+
+fn named(probe: &Value) -> String {
+    match probe["provider"].as_str() {
+        None | Some("") => word(&probe["name"]),
+        Some(_) => format!("{}:{}", word(&probe["provider"]), word(&probe["name"])),
+    }
+}
+
+/// How long tests and calls took, where it is counted.
+fn durations(text: &mut String, probes: &[Value]) {
+    let timed = |probe: &&Value| probe["durations"]["count"].as_u64().is_some_and(|count| count > 0);
+    for (i, probe) in probes.iter().filter(timed).enumerate() {
+        if i == 0 {
+            line(text, format_args!("\ndurations"));
+        }
+        let count = float(&probe["durations"]["count"]);
+        let mean = float(&probe["durations"]["sum_seconds"]) / count;
+        let untimed = match probe["untimed"].as_u64() {
+            None | Some(0) => String::new(),
+            Some(untimed) => format!(", {untimed} calls not timed"),
+        };
+        let name = named(probe);
+        line(text, format_args!("  {name}  {count} of them, {:.1} us in the mean{untimed}", mean * 1e6));
+    }
 }

@@ -18,6 +18,8 @@ mod rooted;
 mod sample;
 mod symbols;
 #[cfg(test)]
+pub(crate) use functions::testing as function_testing;
+#[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

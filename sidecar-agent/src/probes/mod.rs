@@ -35,17 +35,14 @@ pub fn inspect(args: &InspectArgs, out: &mut dyn Write, err: &mut dyn Write) -> 
 /// # Errors
 /// The answer can't be written.
 pub fn suggest(args: &SuggestArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
-    match suggest::suggestion(&args.file) {
+    match parsed(&args.functions).and_then(|patterns| suggest::suggestion(&args.file, &patterns)) {
         Ok(text) => tell(out, &text),
         Err(error) => refuse(err, &error),
     }
 }
 
 fn look(args: &InspectArgs) -> Result<Report, InspectError> {
-    let pattern = |text: &String| {
-        FunctionPattern::parse(text).map_err(|source| InspectError::Pattern { pattern: text.clone(), source })
-    };
-    let patterns = args.functions.iter().map(pattern).collect::<Result<Vec<_>, _>>()?;
+    let patterns = parsed(&args.functions)?;
     match number(&args.target) {
         Some(pid) => Process::open(pid)?.report(&patterns),
         None => {
@@ -56,6 +53,13 @@ fn look(args: &InspectArgs) -> Result<Report, InspectError> {
             Report::of_file(&target, &patterns)
         }
     }
+}
+
+fn parsed(patterns: &[String]) -> Result<Vec<FunctionPattern>, InspectError> {
+    let pattern = |text: &String| {
+        FunctionPattern::parse(text).map_err(|source| InspectError::Pattern { pattern: text.clone(), source })
+    };
+    patterns.iter().map(pattern).collect()
 }
 
 /// The process that is meant: a file whose name is a number has to be written with its folder.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::error::InspectError;
 use crate::elf::{
     Arch, DebugFiles, ElfError, EntryCost, Function, FunctionLimits, FunctionPattern, ImageNotes, Limits,
-    Note, functions, read_notes, site_cost, symbol_addresses,
+    Note, Unwinding, functions, read_notes, site_cost, symbol_addresses, unwinding,
 };
 use crate::mapping::{Mapping, builtin};
 use crate::spec::parse_args;
@@ -56,6 +56,9 @@ pub(super) struct FileReport {
     pub(super) skipped: Vec<Refusal>,
     /// For each pattern.
     pub(super) functions: Vec<PatternReport>,
+    /// Whether returns of functions can be probed: `yes`, `never_unwinds` (only where no exception leaves them, and the
+    /// configuration says so), `no`; none if nobody asked for functions.
+    pub(super) returns: Option<&'static str>,
     /// The debug file that names of functions were taken from.
     pub(super) debug_file: Option<String>,
     /// What was not looked at for functions, and why.
@@ -179,6 +182,7 @@ fn look(target: &Target<'_>, patterns: &[FunctionPattern]) -> Result<FileReport,
         markers: markers(target.file, &notes, &limits),
         skipped: notes.skipped.iter().map(refusal).collect(),
         functions: Vec::new(),
+        returns: None,
         debug_file: None,
         incomplete: Vec::new(),
     };
@@ -194,6 +198,11 @@ fn look(target: &Target<'_>, patterns: &[FunctionPattern]) -> Result<FileReport,
                 refused_more: matched.refused_more,
             });
         }
+        report.returns = Some(match unwinding(target.file, &limits)? {
+            Unwinding::None => "yes",
+            Unwinding::Exceptions => "never_unwinds",
+            Unwinding::Go => "no",
+        });
         report.debug_file = found.debug_file.map(|path| path.display().to_string());
         report.incomplete = found.incomplete;
     }

@@ -50,6 +50,9 @@ fn one_file(text: &mut String, file: &FileReport) {
     for pattern in &file.functions {
         functions(text, pattern);
     }
+    if file.functions.iter().any(|of| !of.found.is_empty()) {
+        line(text, format_args!("{}", returns(file.returns)));
+    }
     if let Some(path) = &file.debug_file {
         line(text, format_args!("names of functions from {}", safe(path)));
     }
@@ -111,6 +114,16 @@ fn functions(text: &mut String, pattern: &PatternReport) {
         line(text, format_args!("  {} more match, beyond the limit", pattern.omitted));
     }
     refusals(text, "  can't be probed", &pattern.refused, pattern.refused_more);
+}
+
+fn returns(can: Option<&str>) -> &'static str {
+    match can {
+        Some("yes") => "returns can be probed too (`on: entry_and_return`)",
+        Some("never_unwinds") => {
+            "returns only with `never_unwinds: true`: an exception that leaves such a function ends the program"
+        }
+        _ => "returns can't be probed",
+    }
 }
 
 fn refusals(text: &mut String, heading: &str, refused: &[Refusal], more: u64) {

@@ -1,4 +1,4 @@
-//! A configuration for the markers of a file.
+//! A configuration for the markers of a file, and for functions by pattern.
 
 use std::collections::BTreeMap;
 use std::fmt::{Arguments, Write};
@@ -6,7 +6,10 @@ use std::path::Path;
 
 use super::error::InspectError;
 use crate::aggregate::safe;
-use crate::elf::{ElfError, ImageNotes, Limits, open, read_notes};
+use crate::elf::{
+    DebugFiles, ElfError, EntryCost, FileFunctions, Function, FunctionLimits, FunctionPattern, ImageNotes,
+    Limits, functions, open, read_notes,
+};
 use crate::mapping::builtin;
 use crate::spec::{ArgPlace, parse_args};
 
@@ -16,15 +19,22 @@ const LONGEST_NAME: usize = 128;
 const MOST_MARKERS: usize = 1_000;
 
 /// The configuration, with comments.
-pub(super) fn suggestion(path: &Path) -> Result<String, InspectError> {
+pub(super) fn suggestion(path: &Path, patterns: &[FunctionPattern]) -> Result<String, InspectError> {
     let unusable = |source: ElfError| InspectError::Unusable { path: path.to_owned(), source };
     let file = open(path).map_err(|source| InspectError::open(path, source))?;
     let notes = read_notes(&file, &Limits::default()).map_err(unusable)?;
     let whole = path.canonicalize().map_err(|source| InspectError::open(path, source))?;
-    Ok(text(&whole, &notes))
+    let mut text = text(&whole, &notes, !patterns.is_empty());
+    if !patterns.is_empty() {
+        let (limits, most) = (Limits::default(), FunctionLimits::default());
+        let found =
+            functions(&file, &limits, &most, patterns, &DebugFiles::system(&whole)).map_err(unusable)?;
+        watched(&mut text, &whole, patterns, &found);
+    }
+    Ok(text)
 }
 
-fn text(path: &Path, notes: &ImageNotes) -> String {
+fn text(path: &Path, notes: &ImageNotes, with_functions: bool) -> String {
     let known = builtin();
     let is_known =
         |provider: &str, name: &str| known.iter().any(|of| of.provider == provider && of.marker == name);
@@ -58,7 +68,9 @@ fn text(path: &Path, notes: &ImageNotes) -> String {
     }
     if markers.is_empty() {
         line(&mut text, format_args!("# It has {} markers.", if known_ones > 0 { "no other" } else { "no" }));
-        line(&mut text, format_args!("probes: []"));
+        if !with_functions {
+            line(&mut text, format_args!("probes: []"));
+        }
         return text;
     }
     line(
@@ -100,6 +112,44 @@ fn wanted(text: &mut String, path: &Path) {
         Some(path) => line(text, format_args!("  files: [{}]", quoted(&globset::escape(path)))),
         None => line(text, format_args!("  files: []  # its path is not UTF-8: name it by a glob")),
     }
+}
+
+/// The functions; a pattern that finds none is left out.
+fn watched(text: &mut String, path: &Path, patterns: &[FunctionPattern], found: &FileFunctions) {
+    let matched = || patterns.iter().zip(&found.matched);
+    let Some(file) = path.to_str().filter(|_| matched().any(|(_, of)| !of.found.is_empty())) else {
+        line(
+            text,
+            format_args!(
+                "functions: []  # none was found that can be probed (`sidecar probes inspect` says why)"
+            ),
+        );
+        return;
+    };
+    line(text, format_args!("functions:"));
+    for (pattern, of) in matched() {
+        if of.found.is_empty() {
+            line(text, format_args!("  # nothing that can be probed matches {}", safe(&pattern.to_string())));
+            continue;
+        }
+        let (all, slow) = (of.found.len(), of.found.iter().filter(|one| is_slow(one)).count());
+        let (fast, slowly) = (EntryCost::Emulated.nanoseconds(), EntryCost::SingleStepped.nanoseconds());
+        let (fast, slowly) = (fast / 1_000, slowly / 1_000);
+        line(
+            text,
+            format_args!("  # {all} found: a hit costs about {fast} us, of {slow} of them about {slowly} us"),
+        );
+        line(text, format_args!("  - file: {}", quoted(&globset::escape(file))));
+        match pattern.setting() {
+            (key @ "offset", value) => line(text, format_args!("    {key}: {value}")),
+            (key, value) => line(text, format_args!("    {key}: {}", quoted(&value))),
+        }
+        line(text, format_args!("    # on: entry_and_return  # to count how long each call takes"));
+    }
+}
+
+fn is_slow(function: &Function) -> bool {
+    function.entry.cost == EntryCost::SingleStepped
 }
 
 fn one(text: &mut String, provider: &str, name: &str, arguments: &[ArgPlace]) {

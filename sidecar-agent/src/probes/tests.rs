@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::check::usable;
+use crate::elf::function_testing::Image;
 use crate::elf::testing::{Build, BuildNote};
 use crate::mapping;
 
@@ -40,8 +41,14 @@ fn inspected(path: &Path, functions: &[&str], json: bool) -> (u8, String, String
 }
 
 fn suggested(path: &Path) -> (u8, String, String) {
+    suggested_with(path, &[])
+}
+
+fn suggested_with(path: &Path, functions: &[&str]) -> (u8, String, String) {
+    let functions = functions.iter().map(|&text| text.to_owned()).collect();
+    let args = SuggestArgs { file: path.to_owned(), functions };
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let code = suggest(&SuggestArgs { file: path.to_owned() }, &mut out, &mut err).unwrap();
+    let code = suggest(&args, &mut out, &mut err).unwrap();
     (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
 
@@ -98,15 +105,27 @@ fn the_answer_as_json_has_every_site() {
     assert_eq!(file["functions"][0]["found"].as_array().unwrap().len(), 0);
 }
 
+/// A program with three functions, of which the last can't be probed.
+fn program() -> (tempfile::TempDir, PathBuf) {
+    let functions = [("_ZN3app4stepEi", 0, 16), ("_ZN3app4stopEv", 16, 16), ("_ZN3app5emptyEv", 32, 0)];
+    let text = [&[0x55; 16][..], &[0x31, 0xc0], &[0xc3; 30]].concat();
+    file("program", &Image::with(&functions).text(&text).bytes())
+}
+
 #[test]
-fn functions_of_this_program_are_found_and_a_pattern_that_is_wrong_is_usage() {
-    let path = std::env::current_exe().unwrap();
-    let name = "sidecar_agent::probes::tests::functions_of_this_program_are_found*";
-    let (code, text, _) = inspected(&path, &[name], false);
-    assert_eq!(code, 0);
-    let line = text.lines().find(|line| line.starts_with("functions ")).unwrap();
-    assert!(!line.contains(": 0 can be probed"), "{line}");
-    assert!(text.contains("a hit"), "{text}");
+fn functions_are_told_with_prices_and_a_pattern_that_is_wrong_is_usage() {
+    let (_dir, path) = program();
+    let (code, text, err) = inspected(&path, &["app::*"], false);
+    let expected = "\
+no markers
+functions app::*: 2 can be probed
+  app::step(int)  +0x1000  about 1 us a hit
+  app::stop()  +0x1010  about 12 us a hit: the kernel single-steps
+  can't be probed: 1
+    app::empty(): its symbol has no size
+returns can be probed too (`on: entry_and_return`)
+";
+    assert_eq!((code, err.as_str(), text.split_once('\n').unwrap().1), (0, "", expected));
     for pattern in ["/(/", "", "a[*"] {
         let (code, out, err) = inspected(&path, &[pattern], false);
         assert_eq!((code, out.as_str(), err.lines().count()), (2, "", 1));
@@ -208,4 +227,21 @@ fn a_suggestion_is_a_configuration_that_can_be_used() {
     let (_dir, none) = path("plain", &[]);
     assert!(suggested(&none).1.contains("# It has no markers."));
     assert_eq!(markers_of(&suggested(&none).1), [""; 0]);
+}
+
+#[test]
+fn functions_are_suggested_as_they_were_asked_for() {
+    let (_dir, path) = program();
+    let patterns = ["app::st*", "/^app::step/", "no::such", "+0x1010", "app::stop()"];
+    let (code, text, err) = suggested_with(&path, &patterns);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let (_dir, config) = file("sidecar.yml", text.as_bytes());
+    let config = usable(Some(&config), &[]).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert_eq!(config.functions.len(), 4, "{text}");
+    assert!(text.contains("# 2 found: a hit costs about 1 us, of 1 of them about 12 us"), "{text}");
+    assert!(text.contains("# nothing that can be probed matches no::such"), "{text}");
+    let (_, none, _) = suggested_with(&path, &["no::such"]);
+    let (_dir, config) = file("sidecar.yml", none.as_bytes());
+    assert!(usable(Some(&config), &[]).unwrap().functions.is_empty(), "{none}");
+    assert_eq!(suggested_with(&path, &["/(/"]).0, 2);
 }

@@ -107,14 +107,16 @@ mod tests {
     #[test]
     fn what_the_kernel_steps_is_not() {
         for bytes in [
-            &[0x48, 0x83, 0xec, 8][..], // sub $8, %rsp
-            &[0x48, 0x89, 0xe5],        // mov %rsp, %rbp
-            &[0x31, 0xc0],              // xor %eax, %eax
-            &[0xc3],                    // ret
-            &[0x41, 0x90],              // xchg %eax, %r8d
-            &[0x48, 0x55],              // push with a REX that the kernel does not know
-            &[0xff, 0x25, 1, 0, 0, 0],  // jmp *1(%rip)
-            &[0xc5, 0xf8, 0x77],        // vzeroupper
+            &[0x48, 0x83, 0xec, 8][..],      // sub $8, %rsp
+            &[0x48, 0x89, 0xe5],             // mov %rsp, %rbp
+            &[0x31, 0xc0],                   // xor %eax, %eax
+            &[0xc3],                         // ret
+            &[0x41, 0x90],                   // xchg %eax, %r8d
+            &[0x48, 0x55],                   // push with a REX that the kernel does not know
+            &[0xff, 0x25, 1, 0, 0, 0],       // jmp *1(%rip)
+            &[0x0f, 0x0b],                   // ud2
+            &[0xc4, 0xe2, 0x7d, 0x78, 0xc0], // vpbroadcastb %xmm0, %ymm0
+            &[0xc5, 0xf8, 0x77],             // vzeroupper
         ] {
             assert_eq!(x86(bytes), Ok((0, EntryCost::SingleStepped)), "{bytes:x?}");
         }
@@ -145,12 +147,14 @@ mod tests {
         assert!(x86(&[0x06]).unwrap_err().contains("no instruction"));
         assert!(x86(&[0xe8, 1]).unwrap_err().contains("no instruction"), "it is cut off");
         for bytes in [
-            &[0xcc][..],                     // int3
-            &[0xf4],                         // hlt
-            &[0x0f, 0x0b],                   // ud2
-            &[0xf0, 0x48, 0x0f, 0xb1, 0x0e], // lock cmpxchg
-            &[0x2e, 0x0f, 0x1f, 0x00],       // cs nopl
-            &[0x66, 0xe8, 1, 0, 0, 0],       // callw
+            &[0xcc][..],                           // int3
+            &[0xf4],                               // hlt
+            &[0xc5, 0xf9, 0xef, 0xc0],             // vpxor %xmm0, %xmm0, %xmm0
+            &[0xc5, 0xfe, 0x6f, 0x04, 0x24],       // vmovdqu (%rsp), %ymm0
+            &[0x62, 0xf1, 0x7d, 0x48, 0xef, 0xc0], // vpxord %zmm0, %zmm0, %zmm0
+            &[0xf0, 0x48, 0x0f, 0xb1, 0x0e],       // lock cmpxchg
+            &[0x2e, 0x0f, 0x1f, 0x00],             // cs nopl
+            &[0x66, 0xe8, 1, 0, 0, 0],             // callw
         ] {
             assert!(x86(bytes).unwrap_err().contains("puts no probe"), "{bytes:x?}");
         }

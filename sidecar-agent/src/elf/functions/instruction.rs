@@ -1,7 +1,7 @@
 //! What an instruction is to a probe: how long it is, and what the kernel does in its place.
 //!
-//! The kernel's rules are those of `arch/x86/kernel/uprobes.c` and `arch/arm64/kernel/probes`. Emulated are only
-//! forms that every supported kernel emulates.
+//! The kernel's rules are those of `arch/x86/kernel/uprobes.c` and `arch/arm64/kernel/probes`; for x86-64 Linux 6.18
+//! was asked about each opcode. Emulated are only forms that every supported kernel emulates.
 
 use iced_x86::{Decoder, DecoderOptions, Mnemonic};
 
@@ -82,10 +82,25 @@ fn x86_64(bytes: &[u8]) -> Option<(usize, Kind)> {
             Kind::Refused
         }
         [0x8e, modrm, ..] if modrm >> 3 & 7 == 2 => Kind::Refused,
-        [0x0f, 0x0b | 0xff | 0xb9, ..] => Kind::Refused,
+        // The kernel looks a vector instruction's opcode up among those of one byte.
+        [0xc5, _, opcode, ..] | [0xc4, _, _, opcode, ..] | [0x62, _, _, _, opcode, ..]
+            if !is_good(*opcode) =>
+        {
+            Kind::Refused
+        }
         _ => Kind::Stepped,
     };
     Some((len, kind))
+}
+
+/// Whether the kernel's table of opcodes of one byte, which is for 64-bit programs, has this one.
+const fn is_good(opcode: u8) -> bool {
+    !matches!(
+        opcode,
+        0x06 | 0x07 | 0x0e | 0x16 | 0x17 | 0x1e | 0x1f | 0x26 | 0x27 | 0x2e | 0x2f | 0x36 | 0x37 | 0x3e | 0x3f
+            | 0x60..=0x62 | 0x6c..=0x6f | 0x82 | 0x9a | 0xcc..=0xcf | 0xd4..=0xd6 | 0xe4..=0xe7
+            | 0xea | 0xec..=0xef | 0xf1 | 0xf4 | 0xfa | 0xfb
+    )
 }
 
 const fn is_prefix(byte: u8) -> bool {

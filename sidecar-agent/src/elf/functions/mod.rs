@@ -18,7 +18,7 @@ mod pattern;
 mod strings;
 mod table;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod unwind;

@@ -108,6 +108,17 @@ impl FunctionPattern {
         }
     }
 
+    /// The key of the configuration for such a pattern, and its value there.
+    #[must_use]
+    pub fn setting(&self) -> (&'static str, String) {
+        match self {
+            Self::Exact(name) => ("symbol", name.clone()),
+            Self::Glob(glob) => ("glob", glob.text.clone()),
+            Self::Regex(Expression(regex)) => ("regex", regex.as_str().to_owned()),
+            Self::Offset(offset) => ("offset", offset.to_string()),
+        }
+    }
+
     /// Whether a symbol is meant. `demangled` is asked only where the answer depends on it.
     pub(super) fn matches(&self, name: &str, demangled: &mut dyn FnMut() -> String) -> bool {
         match self {

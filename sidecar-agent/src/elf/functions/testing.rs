@@ -6,29 +6,29 @@ use super::super::testing::{file_of, note};
 use super::*;
 
 /// File offset of the code.
-pub(super) const TEXT: u64 = 0x1000;
+pub(crate) const TEXT: u64 = 0x1000;
 /// Address minus file offset.
-pub(super) const BIAS: u64 = 0x40_0000;
+pub(crate) const BIAS: u64 = 0x40_0000;
 /// Bytes of data right behind the code, in the same executable segment, as old linkers put them.
-pub(super) const DATA: u64 = 64;
+pub(crate) const DATA: u64 = 64;
 
-pub(super) const FUNC: u64 = 2;
-pub(super) const OBJECT: u64 = 1;
-pub(super) const IFUNC: u64 = 10;
+pub(crate) const FUNC: u64 = 2;
+pub(crate) const OBJECT: u64 = 1;
+pub(crate) const IFUNC: u64 = 10;
 
 /// What to build.
-pub(super) struct Image {
-    pub(super) machine: u64,
-    pub(super) text: Vec<u8>,
+pub(crate) struct Image {
+    pub(crate) machine: u64,
+    pub(crate) text: Vec<u8>,
     /// Name, place within the code, size, type.
-    pub(super) symbols: Vec<(String, u64, u64, u64)>,
+    pub(crate) symbols: Vec<(String, u64, u64, u64)>,
     /// Whether the symbols are in the table that stripping leaves.
-    pub(super) dynamic: bool,
-    pub(super) build_id: Option<Vec<u8>>,
-    pub(super) debuglink: Option<(String, u32)>,
+    pub(crate) dynamic: bool,
+    pub(crate) build_id: Option<Vec<u8>>,
+    pub(crate) debuglink: Option<(String, u32)>,
     /// Start and length of each function with an unwind entry.
-    pub(super) frames: Vec<(u64, u64)>,
-    pub(super) has_sections: bool,
+    pub(crate) frames: Vec<(u64, u64)>,
+    pub(crate) has_sections: bool,
 }
 
 impl Default for Image {
@@ -52,16 +52,16 @@ fn words(words: &[u64]) -> Vec<u8> {
 
 impl Image {
     /// An image with these functions: name, place within the code, size.
-    pub(super) fn with(functions: &[(&str, u64, u64)]) -> Self {
+    pub(crate) fn with(functions: &[(&str, u64, u64)]) -> Self {
         let symbols = functions.iter().map(|&(name, at, size)| (name.to_owned(), at, size, FUNC)).collect();
         Self { symbols, ..Self::default() }
     }
 
-    pub(super) fn text(self, text: &[u8]) -> Self {
+    pub(crate) fn text(self, text: &[u8]) -> Self {
         Self { text: text.to_vec(), ..self }
     }
 
-    pub(super) fn file(&self) -> File {
+    pub(crate) fn file(&self) -> File {
         file_of(&self.bytes())
     }
 
@@ -83,7 +83,7 @@ impl Image {
         table
     }
 
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut out = vec![0; TEXT as usize];
         out.extend(&self.text);
         let data = out.len() as u64;
