@@ -335,7 +335,7 @@ pub static KEYS: &[Key] = &[
             Field::Texts {
                 place: |c| &mut c.presets,
                 check: preset,
-                what: "googletest, libstdcxx, nextest, python, sidecar",
+                what: "googletest, jvm, libstdcxx, nextest, python, sidecar",
             },
         ),
     ),

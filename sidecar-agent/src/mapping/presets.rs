@@ -24,6 +24,7 @@ pub fn presets(names: &[String]) -> Preset {
         let Preset { mappings, functions, libraries } = match name {
             "sidecar" => Preset { mappings: sidecar(), ..Preset::default() },
             "nextest" => Preset { mappings: nextest(), ..Preset::default() },
+            "jvm" => jvm(),
             "libstdcxx" => libstdcxx(),
             "python" => Preset { mappings: python(), ..Preset::default() },
             "googletest" => googletest(),
@@ -67,6 +68,33 @@ fn libstdcxx() -> Preset {
             of("catch", "exception_caught"),
         ],
         libraries: vec!["libstdc++.so.6".to_owned()],
+        ..Preset::default()
+    }
+}
+
+/// Threads and garbage collections of OpenJDK's HotSpot, as far as it tells without an option of its own.
+fn jvm() -> Preset {
+    let of = |name, event_type, args| marker("hotspot", name, EventKind::Generic, event_type, args);
+    let integer = |name| arg(name, Role::Plain, ArgKind::Integer);
+    // The name ends without a NUL.
+    let thread = || {
+        vec![
+            arg("thread", Role::Data, ArgKind::Bytes { len_arg: 1 }),
+            arg("thread_len", Role::Ignore, ArgKind::Integer),
+            integer("java_id"),
+            integer("native_id"),
+            integer("daemon"),
+        ]
+    };
+    Preset {
+        mappings: vec![
+            of("thread__start", "jvm_thread_start", thread()),
+            of("thread__stop", "jvm_thread_end", thread()),
+            of("gc__begin", "jvm_gc_start", vec![integer("full")]),
+            of("gc__end", "jvm_gc_end", Vec::new()),
+            of("vm__shutdown", "jvm_end", Vec::new()),
+        ],
+        libraries: vec!["libjvm.so".to_owned()],
         ..Preset::default()
     }
 }

@@ -142,5 +142,10 @@ pub(crate) const ALL: &[Case] = &[
         "/usr/bin/python3",
         "it needs Debian's package python3",
     ),
+    with(
+        case("threads_and_the_end_of_a_jvm", presets::jvm),
+        presets::JAVA,
+        "it needs Debian's package openjdk-17-jre-headless",
+    ),
     case("presets_that_are_off_and_one_that_is_none", presets::off_and_unknown),
 ];

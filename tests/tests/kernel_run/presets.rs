@@ -150,6 +150,32 @@ pub(crate) fn python() -> Result<()> {
     Ok(())
 }
 
+/// Debian's Java.
+pub(crate) const JAVA: &str = "/usr/lib/jvm/java-17-openjdk-amd64/bin/java";
+
+/// Threads and the end of a virtual machine, by the library that its launcher loads.
+pub(crate) fn jvm() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let lines = format!("{}{ALL}presets: [jvm]\n", section(&scratch));
+    let agent = Agent::start(&scratch.config(&lines)?)?;
+    let sink = scratch.sink();
+    // The first machine may be over before its library is known; later ones are seen from their start.
+    until("a machine's threads and end are told", || {
+        let mut command = Command::new(JAVA);
+        let mut child = command.arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let pid = child.id();
+        ensure!(child.wait()?.success());
+        let events = sidecar_tests::node::events(&sink)?;
+        let own: Vec<_> = events.iter().filter(|event| event["pid"] == pid).collect();
+        let reference = own.iter().any(|event| {
+            event["event_type"] == "jvm_thread_start" && event["data"]["thread"] == "Reference Handler"
+        });
+        Ok((reference && own.iter().any(|event| event["event_type"] == "jvm_end")).then_some(()))
+    })?;
+    agent.finish()?;
+    Ok(())
+}
+
 /// Without its preset nobody listens; an unknown one is refused.
 pub(crate) fn off_and_unknown() -> Result<()> {
     let scratch = Scratch::new()?;

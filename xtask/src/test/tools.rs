@@ -22,7 +22,7 @@ struct Tool {
     must: bool,
 }
 
-const TOOLS: [Tool; 7] = [
+const TOOLS: [Tool; 8] = [
     Tool {
         program: "gcc",
         package: "gcc",
@@ -43,6 +43,12 @@ const TOOLS: [Tool; 7] = [
         program: "/usr/bin/python3",
         package: "python3",
         why: "the real CPython for its preset",
+        must: false,
+    },
+    Tool {
+        program: "/usr/lib/jvm/java-17-openjdk-amd64/bin/java",
+        package: "openjdk-17-jre-headless",
+        why: "the real HotSpot for its preset",
         must: false,
     },
 ];
