@@ -21,6 +21,9 @@ pub const LOC_POINTED: u8 = 6;
 pub const FLAG_SIGNED: u8 = 1;
 /// A NULL pointer on the way of [`LOC_POINTED`] makes the argument 0, where it would else be a fault.
 pub const FLAG_NULL_IS_ZERO: u8 = 2;
+/// The pointer on the way of [`LOC_POINTED`] is to the first element of a vector, and the word behind it to the end of the
+/// last. Where both are the same, the argument is 0.
+pub const FLAG_EMPTY_IS_ZERO: u8 = 4;
 
 /// The site is no function whose returns are watched.
 pub const FRAME_NONE: u8 = 0;
@@ -68,7 +71,7 @@ pub struct ArgSpec {
     pub size: u8,
     /// Power of two by which the index is scaled: 0 to 3.
     pub scale: u8,
-    /// `FLAG_SIGNED` and `FLAG_NULL_IS_ZERO`, or 0.
+    /// The `FLAG_` constants.
     pub flags: u8,
     /// One of the `KIND_` constants.
     pub kind: u8,

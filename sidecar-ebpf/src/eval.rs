@@ -1,8 +1,8 @@
 //! Spec evaluation: from a site's registers to the value of an argument.
 
 use sidecar_common::{
-    ArgSpec, FLAG_NULL_IS_ZERO, FLAG_SIGNED, LOC_CONSTANT, LOC_ELAPSED, LOC_INDEXED, LOC_MEMORY, LOC_POINTED,
-    LOC_REGISTER,
+    ArgSpec, FLAG_EMPTY_IS_ZERO, FLAG_NULL_IS_ZERO, FLAG_SIGNED, LOC_CONSTANT, LOC_ELAPSED, LOC_INDEXED,
+    LOC_MEMORY, LOC_POINTED, LOC_REGISTER,
 };
 
 /// Why an argument has no value.
@@ -68,11 +68,17 @@ pub fn value(arg: &ArgSpec, access: &impl Access) -> Result<u64, Missing> {
                 address = address.wrapping_add(access.register(arg.index) << (arg.scale & 3));
             }
             if arg.location == LOC_POINTED {
-                match access.memory(address, 8) {
-                    Some(0) if arg.flags & FLAG_NULL_IS_ZERO != 0 => return Ok(0),
-                    Some(pointer) => address = pointer.wrapping_add(i64::from(arg.inner) as u64),
-                    None => return Err(Missing::Fault),
+                let Some(pointer) = access.memory(address, 8) else { return Err(Missing::Fault) };
+                if arg.flags & FLAG_EMPTY_IS_ZERO != 0 {
+                    match access.memory(address.wrapping_add(8), 8) {
+                        Some(end) if end == pointer => return Ok(0),
+                        Some(_) => {}
+                        None => return Err(Missing::Fault),
+                    }
+                } else if pointer == 0 && arg.flags & FLAG_NULL_IS_ZERO != 0 {
+                    return Ok(0);
                 }
+                address = pointer.wrapping_add(i64::from(arg.inner) as u64);
             }
             match access.memory(address, arg.size) {
                 Some(raw) => raw,
@@ -205,6 +211,12 @@ mod tests {
         assert_eq!(value(&null, &table), Err(Missing::Fault));
         assert_eq!(value(&ArgSpec { flags: FLAG_NULL_IS_ZERO, ..null }, &table), Ok(0));
         assert_eq!(value(&ArgSpec { value: 1 << 20, ..pointed }, &table), Err(Missing::Fault));
+        // As the first of a vector: the word behind the pointer is another, or there is none.
+        let first = ArgSpec { flags: FLAG_EMPTY_IS_ZERO, ..pointed };
+        assert_eq!(value(&first, &table), Ok(0x0302));
+        assert_eq!(value(&ArgSpec { value: 16, ..first }, &table), Err(Missing::Fault));
+        let empty = Table { memory: 0x1000u64.to_le_bytes().repeat(2), ..table };
+        assert_eq!(value(&first, &empty), Ok(0));
     }
 
     #[test]

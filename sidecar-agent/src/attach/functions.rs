@@ -10,7 +10,7 @@ use std::{
 use globset::{GlobBuilder, GlobMatcher};
 
 use crate::{
-    config::{FunctionConfig, FunctionName, FunctionPlace},
+    config::{Config, FunctionName, FunctionPlace},
     elf::{
         DebugFiles, ElfError, EntryCost, Function, FunctionLimits, FunctionPattern, Limits, PatternError,
         Unwinding, functions, inode, unwinding,
@@ -37,6 +37,8 @@ enum Place {
     Glob(GlobMatcher),
     /// A library's file name.
     Named(String),
+    /// All.
+    Any,
 }
 
 /// A function to attach to.
@@ -97,7 +99,7 @@ impl WantedFunctions {
     ///
     /// # Errors
     /// An entry that can't be used, with its place, index and key.
-    pub fn new(config: &[FunctionConfig]) -> Result<Self, MappingError> {
+    pub fn new(config: &Config) -> Result<Self, MappingError> {
         let wanted = |mapping: FunctionMapping| {
             let fault = |key: &str, text: String| MappingError {
                 at: mapping.at.clone(),
@@ -109,7 +111,9 @@ impl WantedFunctions {
             let place = place(&mapping.place).map_err(|error| fault("file", error))?;
             Ok(Arc::new(Wanted { mapping, place, pattern }))
         };
-        mapping::functions(config)?.into_iter().map(wanted).collect::<Result<_, _>>().map(Self)
+        let mut all = mapping::functions(&config.functions)?;
+        all.extend(mapping::presets(&config.presets).functions);
+        all.into_iter().map(wanted).collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether any return is to be watched.
@@ -118,14 +122,15 @@ impl WantedFunctions {
         self.0.iter().any(|wanted| wanted.mapping.on_return.is_some())
     }
 
-    /// Globs of files and names of libraries in which functions are wanted.
+    /// Globs of files in which functions are wanted, and names of libraries, those of presets too.
     #[must_use]
-    pub fn places(config: &[FunctionConfig]) -> (Vec<String>, Vec<String>) {
-        let (mut files, mut libraries) = (Vec::new(), Vec::new());
-        for function in config {
+    pub fn places(config: &Config) -> (Vec<String>, Vec<String>) {
+        let (mut files, mut libraries) = (Vec::new(), mapping::presets(&config.presets).libraries);
+        for function in &config.functions {
             match &function.place {
                 FunctionPlace::File(file) => files.push(file.clone()),
                 FunctionPlace::Library(name) => libraries.push(name.clone()),
+                FunctionPlace::Any => {}
             }
         }
         (files, libraries)
@@ -143,6 +148,7 @@ impl WantedFunctions {
         let matches = |wanted: &Arc<Wanted>| match &wanted.place {
             Place::Path(named) => is_named(named),
             Place::Glob(glob) => glob.is_match(path),
+            Place::Any => true,
             Place::Named(name) => path.file_name().is_some_and(|file| file.to_string_lossy() == *name),
         };
         self.0.iter().filter(|wanted| matches(wanted)).map(Arc::clone).collect()
@@ -160,6 +166,7 @@ fn pattern(which: &FunctionName) -> (&'static str, Result<FunctionPattern, Patte
 
 fn place(place: &FunctionPlace) -> Result<Place, String> {
     match place {
+        FunctionPlace::Any => Ok(Place::Any),
         FunctionPlace::Library(name) if name.starts_with('/') => Ok(Place::Path(name.into())),
         FunctionPlace::Library(name) => Ok(Place::Named(name.clone())),
         FunctionPlace::File(path) if !path.contains(['*', '?', '[', '{', '\\']) => {
@@ -208,7 +215,7 @@ pub(super) fn find(
                 RemarkKind::Refused,
                 format!("no probe is put on {name}: {why} ({others} more are refused)"),
             );
-        } else if matched.found.is_empty() {
+        } else if matched.found.is_empty() && !matches!(wanted.place, Place::Any) {
             let incomplete = file_functions.incomplete.join("; ");
             remark(
                 RemarkKind::Nothing,

@@ -54,8 +54,8 @@ pub fn overrides(listen: Option<SocketAddr>) -> Vec<Override> {
 /// The first thing that is wrong.
 pub fn usable(path: Option<&Path>, flags: &[Override]) -> Result<Config, Unusable> {
     let config = config::read(path, flags)?;
-    mapping::all(&config.probes)?;
-    WantedFunctions::new(&config.functions)?;
+    mapping::all(&config.probes, &config.presets)?;
+    WantedFunctions::new(&config)?;
     Ok(config)
 }
 

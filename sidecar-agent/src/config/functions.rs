@@ -45,6 +45,8 @@ pub enum FunctionPlace {
     File(String),
     /// `library`: a file name or an absolute path.
     Library(String),
+    /// Every file that is looked at. Only presets have it.
+    Any,
 }
 
 /// Which functions of a file.
@@ -230,7 +232,10 @@ impl Loader<'_> {
 impl FunctionConfig {
     /// File and function, for people.
     pub(super) fn shown(&self) -> String {
-        let (FunctionPlace::File(place) | FunctionPlace::Library(place)) = &self.place;
+        let place = match &self.place {
+            FunctionPlace::File(place) | FunctionPlace::Library(place) => place,
+            FunctionPlace::Any => "*",
+        };
         match &self.which {
             FunctionName::Symbol(name) | FunctionName::Glob(name) => format!("{place}:{name}"),
             FunctionName::Regex(text) => format!("{place}:/{text}/"),
@@ -247,6 +252,7 @@ impl FunctionConfig {
         let (file, library) = match &self.place {
             FunctionPlace::File(file) => (Some(json!(file)), None),
             FunctionPlace::Library(name) => (None, Some(json!(name))),
+            FunctionPlace::Any => (None, None),
         };
         let (which, value) = match &self.which {
             FunctionName::Symbol(name) => ("symbol", json!(name)),

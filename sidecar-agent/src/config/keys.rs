@@ -4,6 +4,7 @@
 use super::Config;
 use super::key::{Field, Key};
 use super::lists::{library, path_glob};
+use super::presets::preset;
 
 /// The key of a dotted name.
 pub(super) fn find(name: &str) -> Option<&'static Key> {
@@ -325,5 +326,17 @@ pub static KEYS: &[Key] = &[
     fixed(
         MARKERS,
         key("functions", "Functions that are watched without a marker in them.", Field::Functions),
+    ),
+    fixed(
+        MARKERS,
+        key(
+            "presets",
+            "Ready mappings for known programs.",
+            Field::Texts {
+                place: |c| &mut c.presets,
+                check: preset,
+                what: "googletest, jvm, libstdcxx, nextest, python, sidecar",
+            },
+        ),
     ),
 ];

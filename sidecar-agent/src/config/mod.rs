@@ -20,6 +20,7 @@ mod lists;
 mod load;
 mod nearest;
 mod place;
+mod presets;
 mod reference;
 mod renamed;
 mod scalar;
@@ -50,6 +51,7 @@ pub use lists::{ArgConfig, ProbeConfig, Sink};
 pub use load::{Override, Sources, load};
 pub use nearest::nearest;
 pub use place::Place;
+pub use presets::PRESETS;
 pub use reference::reference_table;
 pub use schema::schema;
 pub use signals::{BUILTIN_SIGNALS, Signal, rate_of, threshold};
@@ -71,6 +73,8 @@ pub struct Config {
     pub health_checks: HealthChecks,
     /// The user's own markers.
     pub probes: Vec<ProbeConfig>,
+    /// Names of the ready sets of mappings that are on.
+    pub presets: Vec<String>,
     /// The functions that are watched.
     pub functions: Vec<FunctionConfig>,
     /// Where markers are looked for, and how they are read.
@@ -265,6 +269,7 @@ impl Default for Config {
             profiling: Profiling { enabled: true, sampling_interval: 1.0, deep_profiling: false },
             health_checks: HealthChecks { enabled: true, interval_sec: 30, failure_threshold: 3 },
             probes: Vec::new(),
+            presets: presets::DEFAULT.map(str::to_owned).to_vec(),
             functions: Vec::new(),
             discovery: Discovery {
                 files: Vec::new(),

@@ -14,7 +14,7 @@ pub fn builtin() -> Vec<Mapping> {
 /// in the config, wherever a program finds it.
 pub const LIBRARY: &str = "libsidecar_markers.so";
 
-fn arg(name: &str, role: Role, kind: ArgKind) -> ArgMapping {
+pub(super) fn arg(name: &str, role: Role, kind: ArgKind) -> ArgMapping {
     ArgMapping { name: name.to_owned(), role, kind, signed: None }
 }
 
@@ -24,7 +24,7 @@ fn role(role: Role, kind: ArgKind) -> ArgMapping {
 }
 
 /// This project's own markers, in the C ABI's argument order. A NULL string is no value.
-fn sidecar() -> Vec<Mapping> {
+pub(super) fn sidecar() -> Vec<Mapping> {
     use ArgKind::{Integer, String};
 
     let marker = |name: &str, event, signal: &str, args| Mapping {
@@ -90,7 +90,7 @@ fn sidecar() -> Vec<Mapping> {
 /// The results are `pass`, `leak`, `fail`, `timeout` and `exec-fail`. `leak` passed, unless the profile's
 /// `leak-timeout` says that leaks fail: the marker does not tell. An abort is `fail` with an `exit_code` of
 /// null in the JSON argument. For a test that is skipped no marker fires.
-fn nextest() -> Vec<Mapping> {
+pub(super) fn nextest() -> Vec<Mapping> {
     use ArgKind::{Integer, String};
 
     let marker = |name: &str, event, event_type: Option<&str>, args| Mapping {

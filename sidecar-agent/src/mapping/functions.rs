@@ -46,6 +46,8 @@ pub struct FunctionMapping {
     pub which: FunctionName,
     /// What events and metrics call the file; `None`: by its name.
     pub provider: Option<String>,
+    /// What they call the function; `None`: by its name.
+    pub name: Option<String>,
     /// The entry.
     pub entry: Moment,
     /// The return, if it is watched.
@@ -72,12 +74,20 @@ pub fn functions(functions: &[FunctionConfig]) -> Result<Vec<FunctionMapping>, M
             place: function.place.clone(),
             which: function.which.clone(),
             provider: function.provider.clone(),
+            name: None,
             entry,
             on_return,
             never_unwinds: function.never_unwinds,
         })
     };
     functions.iter().enumerate().map(mapping).collect()
+}
+
+/// A function of a preset, under a name of its own.
+pub(super) fn of_preset(preset: &str, name: &str, function: &FunctionConfig) -> Option<FunctionMapping> {
+    let key = format!("presets.{preset}");
+    let mapping = functions(std::slice::from_ref(function)).ok()?.pop()?;
+    Some(FunctionMapping { key, name: Some(name.to_owned()), ..mapping })
 }
 
 type Fault = (String, Problem);

@@ -19,7 +19,7 @@ fn arguments_are_where_the_convention_or_the_entry_says() {
         base: Base::Argument(position),
         steps: offsets
             .iter()
-            .map(|&offset| super::super::place::Step { offset, null_is_zero: false })
+            .map(|&offset| super::super::place::Step { offset, absent: super::super::Absent::Never })
             .collect(),
         size,
         signed,

@@ -1,6 +1,6 @@
 //! What a marker's arguments mean: provider, name, the role of each argument, which values mean which status.
 //!
-//! The built-in mappings ([`builtin`]) cover the providers `sidecar` and `nextest`; any other provider is
+//! The presets ([`presets()`]) cover known programs; any other provider is
 //! mapped by the configuration ([`from_config`]), and so are functions without markers ([`functions()`]).
 mod attempt_id;
 mod builtin;
@@ -9,6 +9,7 @@ mod error;
 mod functions;
 mod parse;
 mod place;
+mod presets;
 
 use std::borrow::Cow;
 
@@ -19,7 +20,8 @@ pub use builtin::{LIBRARY, builtin};
 pub use error::{MappingError, Problem};
 pub use functions::{FunctionMapping, Moment, RETURN, functions};
 pub use parse::{all, from_config};
-pub use place::{ArgAt, Base, Step};
+pub use place::{Absent, ArgAt, Base, Step};
+pub use presets::{Preset, presets};
 
 /// What a hit of a marker is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

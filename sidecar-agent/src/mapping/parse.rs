@@ -4,7 +4,7 @@ use sidecar_common::Status;
 
 use super::check::{check, status_words};
 use super::error::{MappingError, Problem};
-use super::{ArgKind, ArgMapping, DurationUnit, EventKind, Mapping, Role, StatusValue, builtin};
+use super::{ArgKind, ArgMapping, DurationUnit, EventKind, Mapping, Role, StatusValue, presets};
 use crate::config::{ArgConfig, ProbeConfig, nearest};
 
 const EVENTS: [&str; 4] = ["event", "test_start", "test_end", "anomaly"];
@@ -29,13 +29,13 @@ const ROLES: [Role; 16] = [
     Role::Ignore,
 ];
 
-/// The mappings that are wanted: the user's, and the built-in ones of markers that the user does not map.
+/// The mappings that are wanted: the user's, and those of the presets of markers that the user does not map.
 ///
 /// # Errors
 /// A probe that can't be used, with its place, index and key.
-pub fn all(probes: &[ProbeConfig]) -> Result<Vec<Mapping>, MappingError> {
+pub fn all(probes: &[ProbeConfig], names: &[String]) -> Result<Vec<Mapping>, MappingError> {
     let mut mappings = from_config(probes)?;
-    for mapping in builtin() {
+    for mapping in presets(names).mappings {
         let same = |user: &Mapping| user.provider == mapping.provider && user.marker == mapping.marker;
         if !mappings.iter().any(same) {
             mappings.push(mapping);

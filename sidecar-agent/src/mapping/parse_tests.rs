@@ -140,8 +140,8 @@ fn a_marker_is_mapped_once_and_a_user_replaces_a_built_in_mapping() {
         text: "probes: [{provider: nextest, marker: run-start, event_type: mine}]".to_owned(),
     };
     let config = load(&Sources { file: Some(&file), ..Sources::default() }).unwrap();
-    let all = all(&config.probes).unwrap();
-    assert_eq!(all.len(), builtin().len());
+    let all = all(&config.probes, &config.presets).unwrap();
+    assert_eq!(all.len(), super::super::builtin().len());
     let found: Vec<_> = all.iter().filter(|mapping| mapping.marker == "run-start").collect();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].event_type.as_deref(), Some("mine"));

@@ -16,8 +16,19 @@ pub enum Base {
 pub struct Step {
     /// Bytes added to the pointer.
     pub offset: i32,
-    /// If what lies there is a pointer and NULL, the argument is 0 and not missing.
-    pub null_is_zero: bool,
+    /// When what lies there leads nowhere, so that the argument is 0 and not missing.
+    pub absent: Absent,
+}
+
+/// What makes an argument behind a pointer 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Absent {
+    /// Nothing: it is missing.
+    Never,
+    /// A NULL pointer (`?`).
+    Null,
+    /// The pointer is the first of a `std::vector`, and it is empty (`[0]`).
+    Empty,
 }
 
 /// Where an argument is, and what it is.
@@ -50,20 +61,23 @@ fn inside(text: &str, steps: &mut Vec<Step>) -> Option<Base> {
     if steps.len() > MOST_STEPS {
         return None;
     }
-    let (text, null_is_zero) = match text.strip_suffix('?') {
-        Some(text) => (text.trim_end(), true),
-        None => (text, false),
+    let (text, absent) = if let Some(text) = text.strip_suffix('?') {
+        (text.trim_end(), Absent::Null)
+    } else if let Some(text) = text.strip_suffix("[0]") {
+        (text.trim_end(), Absent::Empty)
+    } else {
+        (text, Absent::Never)
     };
-    let Some(rest) = text.strip_prefix('*') else { return base(text).filter(|_| !null_is_zero) };
+    let Some(rest) = text.strip_prefix('*') else { return base(text).filter(|_| absent == Absent::Never) };
     let sum = rest.trim_start().strip_prefix('(')?.strip_suffix(')')?.trim();
     // What is added stands behind the last bracket, if there is one.
-    let closed = sum.rfind([')', '?']).map_or(0, |at| at + 1);
+    let closed = sum.rfind([')', '?', ']']).map_or(0, |at| at + 1);
     let sign = sum.get(closed..)?.find(['+', '-']).map(|at| closed + at);
     let (pointer, offset) = match sign {
         Some(at) => (sum.get(..at)?, number(sum.get(at..)?)?),
         None => (sum, 0),
     };
-    steps.push(Step { offset, null_is_zero });
+    steps.push(Step { offset, absent });
     inside(pointer.trim_end(), steps)
 }
 
@@ -91,8 +105,8 @@ fn number(text: &str) -> Option<i32> {
 mod tests {
     use super::*;
 
-    fn step(offset: i32, null_is_zero: bool) -> Step {
-        Step { offset, null_is_zero }
+    fn step(offset: i32, null: bool) -> Step {
+        Step { offset, absent: if null { Absent::Null } else { Absent::Never } }
     }
 
     #[test]
@@ -109,6 +123,11 @@ mod tests {
         ] {
             assert_eq!(parse(text), Some((base, steps)), "{text}");
         }
+        let first = Step { offset: 200, absent: Absent::Empty };
+        assert_eq!(
+            parse("*(*(arg1 + 200)[0] + 80)"),
+            Some((Base::Argument(1), vec![first, step(80, false)]))
+        );
     }
 
     #[test]

@@ -50,8 +50,8 @@ impl Wanted {
     /// # Errors
     /// A mapping that contradicts itself, or a rate that is none.
     pub fn new(config: &Config, rate: Option<f64>) -> Result<Self, ObserveError> {
-        let mappings =
-            mapping::all(&config.probes).map_err(|error| ObserveError::Wanted(error.to_string()))?;
+        let mappings = mapping::all(&config.probes, &config.presets)
+            .map_err(|error| ObserveError::Wanted(error.to_string()))?;
         let mut signals = Vec::new();
         let mut adaptive = config.sampling.adaptive.clone();
         // A rate that was asked for is meant as it is.
@@ -65,8 +65,8 @@ impl Wanted {
             let rate = Rate { threshold, manual: None };
             signals.push((signal.name, signal_state(&adaptive, &rate, 1.0)));
         }
-        let functions = WantedFunctions::new(&config.functions)
-            .map_err(|error| ObserveError::Wanted(error.to_string()))?;
+        let functions =
+            WantedFunctions::new(config).map_err(|error| ObserveError::Wanted(error.to_string()))?;
         Ok(Self { mappings, functions, signals })
     }
 }

@@ -12,9 +12,10 @@ use super::{
     tallies::Tallies,
 };
 use crate::{
-    attach::{ImageInfo, ProbeKind},
+    attach::ImageInfo,
     bpf::{BpfError, Footprint},
     event::Event,
+    mapping::EventKind,
     sampling::SlowLimit,
     sinks::Queue,
 };
@@ -129,7 +130,7 @@ impl Steering {
     pub fn learn_slow_limits(&self, learnt: &mut HashMap<u32, SlowLimit>) {
         let mut probes = self.shared.registry.probes();
         // What is slow is known of tests.
-        probes.retain(|probe| probe.kind == ProbeKind::Marker);
+        probes.retain(|probe| probe.mapping.event == EventKind::TestEnd);
         let mut kernel = self.shared.kernel();
         let mut limits: HashMap<u32, u64> = HashMap::new();
         for index in probes.iter().filter_map(|probe| probe.histogram) {

@@ -57,7 +57,7 @@ impl Watch {
         looked: oneshot::Sender<()>,
     ) -> io::Result<Self> {
         let own = std::iter::once(LIBRARY.to_owned());
-        let (files, libraries) = WantedFunctions::places(&config.functions);
+        let (files, libraries) = WantedFunctions::places(config);
         let files: Vec<String> = config.discovery.files.iter().cloned().chain(files).collect();
         let libraries: Vec<String> = config.discovery.libraries.iter().cloned().chain(libraries).collect();
         *shared.libraries.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =

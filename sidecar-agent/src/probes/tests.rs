@@ -57,7 +57,7 @@ fn markers_of(config: &str) -> Vec<String> {
     let (_dir, path) = file("sidecar.yml", config.as_bytes());
     let config = usable(Some(&path), &[]).unwrap_or_else(|error| panic!("{error}\n{config}"));
     let known = mapping::builtin();
-    let mapped = mapping::all(&config.probes).unwrap().into_iter();
+    let mapped = mapping::all(&config.probes, &config.presets).unwrap().into_iter();
     let own =
         mapped.filter(|one| !known.iter().any(|of| of.provider == one.provider && of.marker == one.marker));
     own.map(|one| format!("{}:{}/{}", one.provider, one.marker, one.args.len())).collect()

@@ -4,7 +4,7 @@
 
 use super::place::{ArgPlace, Place};
 use crate::elf::Arch;
-use crate::mapping::{ArgAt, Base, Step};
+use crate::mapping::{Absent, ArgAt, Base, Step};
 
 /// How a processor's functions are called. Registers are byte offsets within its `struct pt_regs`.
 struct Convention {
@@ -60,8 +60,8 @@ fn place(convention: &Convention, arg: &ArgAt) -> Place {
     match *arg.steps {
         [] => Place::Register { base },
         [Step { offset, .. }] => Place::Memory { base, displacement: offset.into() },
-        [Step { offset, null_is_zero }, inner] => {
-            Place::Pointed { base, displacement: offset.into(), inner: inner.offset, null_is_zero }
+        [Step { offset, absent }, inner] => {
+            Place::Pointed { base, displacement: offset.into(), inner: inner.offset, absent }
         }
         [_, _, _, ..] => too_deep(),
     }
@@ -71,7 +71,7 @@ fn on_stack(convention: &Convention, displacement: i64, steps: &[Step]) -> Place
     let base = convention.stack;
     match *steps {
         [] => Place::Memory { base, displacement },
-        [inner] => Place::Pointed { base, displacement, inner: inner.offset, null_is_zero: false },
+        [inner] => Place::Pointed { base, displacement, inner: inner.offset, absent: Absent::Never },
         [_, _, ..] => too_deep(),
     }
 }
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     fn at(base: Base, offsets: &[i32]) -> ArgAt {
-        let steps = offsets.iter().map(|&offset| Step { offset, null_is_zero: true }).collect();
+        let steps = offsets.iter().map(|&offset| Step { offset, absent: Absent::Null }).collect();
         ArgAt { base, steps, size: 4, signed: true }
     }
 
@@ -114,9 +114,9 @@ mod tests {
         let of = |base, offsets: &[i32]| found(Arch::X86_64, base, offsets);
         let (first, seventh) = (Base::Argument(0), Base::Argument(6));
         assert_eq!(of(first, &[-8]), Place::Memory { base: 112, displacement: -8 });
-        let pointed = Place::Pointed { base: 112, displacement: 8, inner: 4, null_is_zero: true };
+        let pointed = Place::Pointed { base: 112, displacement: 8, inner: 4, absent: Absent::Null };
         assert_eq!(of(first, &[8, 4]), pointed);
-        let pointed = Place::Pointed { base: 152, displacement: 8, inner: 4, null_is_zero: false };
+        let pointed = Place::Pointed { base: 152, displacement: 8, inner: 4, absent: Absent::Never };
         assert_eq!(of(seventh, &[4]), pointed);
         assert!(!of(seventh, &[4, 4]).is_readable());
     }

@@ -1,13 +1,14 @@
 //! From a mapping and the places of one site's arguments to the spec that the kernel programs read.
 
 use sidecar_common::{
-    ArgSpec, EVENT_ANOMALY, EVENT_GENERIC, EVENT_TEST_END, EVENT_TEST_START, FLAG_NULL_IS_ZERO, FLAG_SIGNED,
-    KIND_BYTES, KIND_INTEGER, KIND_STRING, LOC_CONSTANT, LOC_ELAPSED, LOC_INDEXED, LOC_MEMORY, LOC_POINTED,
-    LOC_REGISTER, LOC_UNREAD, MAX_ARGS, MAX_STRING, NO_ARG, NO_HISTOGRAM, Spec,
+    ArgSpec, EVENT_ANOMALY, EVENT_GENERIC, EVENT_TEST_END, EVENT_TEST_START, FLAG_EMPTY_IS_ZERO,
+    FLAG_NULL_IS_ZERO, FLAG_SIGNED, KIND_BYTES, KIND_INTEGER, KIND_STRING, LOC_CONSTANT, LOC_ELAPSED,
+    LOC_INDEXED, LOC_MEMORY, LOC_POINTED, LOC_REGISTER, LOC_UNREAD, MAX_ARGS, MAX_STRING, NO_ARG,
+    NO_HISTOGRAM, Spec,
 };
 
 use super::{ArgPlace, Place};
-use crate::mapping::{ArgKind, ArgMapping, EventKind, Mapping, Role};
+use crate::mapping::{Absent, ArgKind, ArgMapping, EventKind, Mapping, Role};
 
 /// Where in the kernel's maps a spec finds what belongs to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,12 +106,17 @@ fn argument(place: &ArgPlace, mapping: Option<&ArgMapping>, wanted: bool) -> Arg
             value: *displacement,
             ..arg
         },
-        Place::Pointed { base, displacement, inner, null_is_zero } => ArgSpec {
+        Place::Pointed { base, displacement, inner, absent } => ArgSpec {
             location: LOC_POINTED,
             base: *base,
             value: *displacement,
             inner: *inner,
-            flags: arg.flags | if *null_is_zero { FLAG_NULL_IS_ZERO } else { 0 },
+            flags: arg.flags
+                | match absent {
+                    Absent::Never => 0,
+                    Absent::Null => FLAG_NULL_IS_ZERO,
+                    Absent::Empty => FLAG_EMPTY_IS_ZERO,
+                },
             ..arg
         },
         Place::Elapsed => ArgSpec { location: LOC_ELAPSED, ..arg },

@@ -5,6 +5,7 @@ use sidecar_common::MAX_ARGS;
 use super::number::Sum;
 use super::{aarch64, x86_64};
 use crate::elf::Arch;
+use crate::mapping::Absent;
 
 /// Where an argument is. Registers are byte offsets within the processor's `struct pt_regs`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -47,8 +48,8 @@ pub enum Place {
         displacement: i64,
         /// Bytes added to the pointer.
         inner: i32,
-        /// A NULL pointer makes it 0.
-        null_is_zero: bool,
+        /// What makes it 0.
+        absent: Absent,
     },
     /// It is how long a call took.
     Elapsed,

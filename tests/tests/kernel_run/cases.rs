@@ -1,11 +1,13 @@
 //! The list of tests.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use crate::{
     accounts, api, basics, boost, broken, clock, death, discovery, dlopen, elsewhere, estimates, files,
-    folders, foreign, functions, handlers, health, hidepid, identity, kept, many, memory, refusals, reload,
-    sinks, switch, verbs,
+    folders, foreign, functions, handlers, health, hidepid, identity, kept, many, memory, presets, refusals,
+    reload, sinks, switch, verbs,
 };
 
 /// A test.
@@ -15,10 +17,24 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     /// Its body.
     pub(crate) test: fn() -> Result<()>,
+    /// A file without which it can't run, and the reason then.
+    needs: Option<(&'static str, &'static str)>,
+}
+
+impl Case {
+    /// Why it can't run here, if so.
+    pub(crate) fn obstacle(&self) -> Option<&'static str> {
+        self.needs.and_then(|(file, reason)| (!Path::new(file).exists()).then_some(reason))
+    }
 }
 
 const fn case(name: &'static str, test: fn() -> Result<()>) -> Case {
-    Case { name, test }
+    Case { name, test, needs: None }
+}
+
+/// One that needs a file of a Debian package.
+const fn with(case: Case, file: &'static str, reason: &'static str) -> Case {
+    Case { needs: Some((file, reason)), ..case }
 }
 
 /// Every test.
@@ -115,4 +131,21 @@ pub(crate) const ALL: &[Case] = &[
     case("a_process_that_mounts_over_its_proc", elsewhere::covered),
     case("a_library_that_only_a_container_has", elsewhere::library_inside),
     case("one_file_on_the_host_and_in_overlays", elsewhere::one_file_below),
+    with(
+        case("tests_of_googletest_have_name_outcome_and_duration", presets::googletest),
+        "/usr/include/gtest/gtest.h",
+        "it needs Debian's package libgtest-dev",
+    ),
+    case("exceptions_are_anomalies_by_a_preset", presets::libstdcxx),
+    with(
+        case("imports_and_collections_of_python", presets::python),
+        "/usr/bin/python3",
+        "it needs Debian's package python3",
+    ),
+    with(
+        case("threads_and_the_end_of_a_jvm", presets::jvm),
+        presets::JAVA,
+        "it needs Debian's package openjdk-17-jre-headless",
+    ),
+    case("presets_that_are_off_and_one_that_is_none", presets::off_and_unknown),
 ];

@@ -26,6 +26,7 @@ mod identity;
 mod kept;
 mod many;
 mod memory;
+mod presets;
 mod refusals;
 mod reload;
 mod sinks;
@@ -38,7 +39,10 @@ use sidecar_tests::{agent, kernel::trial};
 fn main() {
     let arguments = Arguments::from_args();
     let trials = cases::ALL.iter().map(|case| {
-        Trial::ignorable_test(case.name, || trial::run(case.name, trial::obstacle_on_x86_64(), case.test))
+        Trial::ignorable_test(case.name, || {
+            let obstacle = trial::obstacle_on_x86_64().or_else(|| case.obstacle());
+            trial::run(case.name, obstacle, case.test)
+        })
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     agent::clean_up();

@@ -13,7 +13,7 @@ const AARCH64: &str = "aarch64-unknown-linux-gnu";
 /// Debian's way to it: a compiler that builds the standard library from its source.
 const AARCH64_PACKAGES: [&str; 2] = ["rustc-web", "rust-web-src"];
 
-/// A program and the Debian package that has it.
+/// A program, or a file's absolute path, and the Debian package that has it.
 struct Tool {
     program: &'static str,
     package: &'static str,
@@ -22,7 +22,7 @@ struct Tool {
     must: bool,
 }
 
-const TOOLS: [Tool; 5] = [
+const TOOLS: [Tool; 8] = [
     Tool {
         program: "gcc",
         package: "gcc",
@@ -33,6 +33,24 @@ const TOOLS: [Tool; 5] = [
     Tool { program: "objdump", package: "binutils", why: "reads the markers' machine code", must: false },
     Tool { program: "g++", package: "g++", why: "compiles the C++ examples", must: false },
     Tool { program: "mold", package: "mold", why: "a linker that the markers have to survive", must: false },
+    Tool {
+        program: "/usr/include/gtest/gtest.h",
+        package: "libgtest-dev",
+        why: "the real googletest for its preset",
+        must: false,
+    },
+    Tool {
+        program: "/usr/bin/python3",
+        package: "python3",
+        why: "the real CPython for its preset",
+        must: false,
+    },
+    Tool {
+        program: "/usr/lib/jvm/java-17-openjdk-amd64/bin/java",
+        package: "openjdk-17-jre-headless",
+        why: "the real HotSpot for its preset",
+        must: false,
+    },
 ];
 
 /// Sees to it that the part's tools are there.
@@ -52,8 +70,15 @@ pub(crate) fn provide(part: Part) -> Result<()> {
     aarch64()
 }
 
+fn is_there(tool: &Tool) -> bool {
+    if tool.program.starts_with('/') {
+        return std::path::Path::new(tool.program).exists();
+    }
+    process::which(tool.program).is_some()
+}
+
 fn programs() -> Result<()> {
-    let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| process::which(tool.program).is_none()).collect();
+    let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| !is_there(tool)).collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -68,7 +68,7 @@ impl<A: Attacher> Manager<A> {
             };
             let wanted = &found.wanted.mapping;
             let provider = wanted.provider.clone().unwrap_or_else(|| file_name(&image.path));
-            let name = shown(&found.function);
+            let name = wanted.name.clone().unwrap_or_else(|| shown(&found.function));
             let named = |moment: &Moment, suffix: &str| {
                 let marker = format!("{name}{suffix}");
                 Arc::new(Mapping { provider: provider.clone(), marker, ..moment.mapping.clone() })
@@ -82,7 +82,8 @@ impl<A: Attacher> Manager<A> {
             };
             let entry = named(&wanted.entry, "");
             let kind = ProbeKind::Function;
-            let result = self.put(&entry, image, (kind, String::new(), 1), None, |index, slots| {
+            let histogram = self.histogram(&entry);
+            let result = self.put(&entry, image, (kind, String::new(), 1), histogram, |index, slots| {
                 let spec = spec::compile(&entry, &call_places(arch, &wanted.entry.places), slots);
                 if found.returns { framed(spec, index, FRAME_ENTRY, 0) } else { spec }
             });

@@ -83,7 +83,7 @@ impl<A: Attacher> Manager<A> {
     }
 
     /// The histogram of a test's end with a duration; the mapping goes without if none is left.
-    fn histogram(&mut self, mapping: &Mapping) -> Option<u32> {
+    pub(super) fn histogram(&mut self, mapping: &Mapping) -> Option<u32> {
         let is_end = mapping.event == EventKind::TestEnd && mapping.duration_arg().is_some();
         if is_end { self.histogram_of(mapping) } else { None }
     }

@@ -138,7 +138,7 @@ impl Bench {
         let file = FileText { name: "s.yml".to_owned(), text: format!("functions:\n{functions}") };
         let config = load(&Sources { file: Some(&file), ..Sources::default() }).unwrap();
         let mut bench = Self::with_capacity([mapping("app:one")], capacity);
-        let wanted = WantedFunctions::new(&config.functions).unwrap();
+        let wanted = WantedFunctions::new(&config).unwrap();
         bench.manager = bench.manager.with_functions(wanted);
         bench
     }

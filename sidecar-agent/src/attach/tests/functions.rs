@@ -180,6 +180,6 @@ fn a_pattern_that_is_none_is_refused_with_its_place() {
     let file = crate::config::FileText { name: "s.yml".to_owned(), text };
     let sources = crate::config::Sources { file: Some(&file), ..Default::default() };
     let config = crate::config::load(&sources).unwrap();
-    let error = WantedFunctions::new(&config.functions).unwrap_err().to_string();
+    let error = WantedFunctions::new(&config).unwrap_err().to_string();
     assert!(error.starts_with("s.yml:2: functions[0].regex: not a regular expression"), "{error}");
 }
