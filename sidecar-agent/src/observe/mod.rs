@@ -6,6 +6,8 @@
 mod appeared;
 mod attacher;
 mod clock;
+mod container;
+mod containers;
 mod cost;
 mod drain;
 mod folders;

@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use crate::{
-    accounts, api, basics, boost, broken, clock, death, discovery, dlopen, elsewhere, estimates, files,
-    folders, foreign, functions, handlers, health, hidepid, identity, kept, many, memory, refusals, reload,
-    sinks, switch, verbs,
+    accounts, api, basics, boost, broken, clock, containers, death, discovery, dlopen, elsewhere, estimates,
+    files, folders, foreign, functions, handlers, health, hidepid, identity, kept, many, memory, refusals,
+    reload, sinks, switch, verbs,
 };
 
 /// A test.
@@ -115,4 +115,5 @@ pub(crate) const ALL: &[Case] = &[
     case("a_process_that_mounts_over_its_proc", elsewhere::covered),
     case("a_library_that_only_a_container_has", elsewhere::library_inside),
     case("one_file_on_the_host_and_in_overlays", elsewhere::one_file_below),
+    case("events_tell_the_container_of_their_cgroup", containers::named),
 ];

@@ -10,6 +10,7 @@ mod boost;
 mod broken;
 mod cases;
 mod clock;
+mod containers;
 mod death;
 mod discovery;
 mod dlopen;
