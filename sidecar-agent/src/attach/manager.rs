@@ -206,6 +206,10 @@ impl<A: Attacher> Manager<A> {
             // Looked at again when there is room: see `reclaim`.
             return self.refuse(Some(id), Reason::Full, message);
         }
+        let wanted = notes.notes.len() + 2 * reading.functions.len();
+        if let Err(message) = self.attacher.has_room(file, wanted) {
+            return self.refuse(Some(id), Reason::Full, message);
+        }
         let functions = self.fitting(&reading.functions, groups.len());
         let returns = functions.iter().filter(|found| found.returns).count();
         let image = Arc::new(ImageInfo {

@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use crate::{
-    accounts, api, basics, boost, broken, clock, containers, death, discovery, dlopen, elsewhere, estimates,
-    files, folders, foreign, functions, handlers, health, hidepid, identity, kept, many, memory, refusals,
-    reload, sinks, switch, verbs,
+    accounts, api, basics, boost, broken, churn, clock, containers, death, discovery, dlopen, elsewhere,
+    estimates, files, folders, foreign, functions, handlers, health, hidepid, identity, kept, many, memory,
+    refusals, reload, sinks, switch, verbs,
 };
 
 /// A test.
@@ -116,4 +116,6 @@ pub(crate) const ALL: &[Case] = &[
     case("a_library_that_only_a_container_has", elsewhere::library_inside),
     case("one_file_on_the_host_and_in_overlays", elsewhere::one_file_below),
     case("events_tell_the_container_of_their_cgroup", containers::named),
+    case("processes_and_images_come_and_go", churn::comes_and_goes),
+    case("more_images_than_descriptors", churn::descriptors_used_up),
 ];

@@ -9,6 +9,7 @@ mod basics;
 mod boost;
 mod broken;
 mod cases;
+mod churn;
 mod clock;
 mod containers;
 mod death;
