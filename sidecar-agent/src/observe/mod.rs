@@ -14,6 +14,7 @@ mod folders;
 mod globs;
 mod intake;
 mod mapped;
+mod pace;
 mod priority;
 mod process;
 mod remote;
