@@ -2,7 +2,7 @@
 //! of images that are gone. On a thread of its own, because looking takes time.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fs::File,
     io,
     path::{Path, PathBuf},
@@ -34,6 +34,8 @@ const SWEEP: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Executed programs that are looked at between two others.
 const MOST_EXECS: usize = 256;
+/// How long the libraries of a program stay those that were found.
+const FRESH: Duration = Duration::from_secs(1);
 /// How long it rests at a time.
 const LONGEST_REST: Duration = Duration::from_millis(50);
 /// Processes that are looked at again for libraries that they map later.
@@ -75,6 +77,7 @@ impl Watch {
             libraries,
             exec: config.discovery.exec && shared.is_node(),
             missed: 0,
+            resolved: HashMap::new(),
             schedule: Schedule::new(MOST_PROCESSES, Instant::now()),
             shared,
         };
@@ -122,6 +125,8 @@ struct Watcher {
     exec: bool,
     /// Execs that were known to be missed when running programs were looked at last.
     missed: u64,
+    /// When the libraries of programs were looked at.
+    resolved: HashMap<ImageId, Instant>,
     /// Processes that may map more libraries.
     schedule: Schedule,
 }
@@ -220,10 +225,26 @@ impl Watcher {
             && !matches!(outcome, Outcome::AlreadyAttached)
             // Its libraries are then found by their mappings.
             && !process.is_elsewhere()
+            && self.libraries_are_due(&file)
         {
             consider_libraries(&self.shared, &file, &path);
         }
         self.schedule.executed(pid, Instant::now());
+    }
+
+    /// Whether the libraries of a program were not looked at just now: some programs start hundreds of times a second.
+    fn libraries_are_due(&mut self, file: &File) -> bool {
+        let (Ok(id), now) = (identify(file), Instant::now()) else { return true };
+        if self.resolved.len() >= MOST_PROCESSES {
+            self.resolved.clear();
+        }
+        let before = self.resolved.insert(id, now);
+        if before.is_some_and(|at| now - at < FRESH) {
+            // That is counted from the look, not from the last question.
+            self.resolved.extend(before.map(|at| (id, at)));
+            return false;
+        }
+        true
     }
 
     /// Looks at the libraries that processes have mapped since they were looked at last, as far as there is time.
