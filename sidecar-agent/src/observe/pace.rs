@@ -7,7 +7,9 @@ use nix::time::{ClockId, clock_gettime};
 
 /// As long as this, it goes as fast as it can.
 const FREE: Duration = Duration::from_millis(1_000);
-/// Afterwards one twenty-fifth of a processor's time.
+/// From then on it does so again: whoever waits for it to be ready has waited enough.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// In between one twenty-fifth of a processor's time.
 const SHARE: u32 = 25;
 
 /// What one thread has used since it began.
@@ -31,7 +33,9 @@ impl Pace {
     }
 
     fn rest_at(&mut self, elapsed: Duration, used: Duration) -> Duration {
-        let Some(paced) = elapsed.checked_sub(FREE) else { return Duration::ZERO };
+        let Some(paced) = elapsed.checked_sub(FREE).filter(|_| elapsed < PATIENCE) else {
+            return Duration::ZERO;
+        };
         let since = used.saturating_sub(*self.free.get_or_insert(used));
         since.saturating_mul(SHARE).saturating_sub(paced)
     }
@@ -56,6 +60,8 @@ mod tests {
         assert_eq!(pace.rest_at(MS * 1_010, MS * 910), MS * 240);
         assert_eq!(pace.rest_at(MS * 1_250, MS * 910), Duration::ZERO);
         assert_eq!(pace.rest_at(MS * 9_000, MS * 1_000), Duration::ZERO, "it has waited for something else");
+        assert!(pace.rest_at(MS * 19_999, MS * 9_000) > Duration::ZERO);
+        assert_eq!(pace.rest_at(MS * 20_000, MS * 9_000), Duration::ZERO, "nobody waits for ever");
     }
 
     #[test]
