@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod bench;
+pub mod churn;
 pub mod exec;
 pub mod junit;
 pub mod kernel;

@@ -59,6 +59,7 @@ fn event() -> Event {
         tid: 1,
         comm: String::new(),
         cgroup_id: 1,
+        container_id: None,
         sample_rate: 1.0,
         data: serde_json::Map::new(),
         key: None,

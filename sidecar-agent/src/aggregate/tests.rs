@@ -21,6 +21,7 @@ pub(super) fn event(kind: EventKind, test: &str, attempt: Option<u32>) -> Event 
         tid: 7,
         comm: String::new(),
         cgroup_id: 1,
+        container_id: None,
         sample_rate: 1.0,
         data: serde_json::Map::new(),
         key: None,

@@ -23,6 +23,9 @@ use crate::{
     mapping::Mapping,
 };
 
+/// Times that a file is looked at which changes meanwhile.
+const LOOKS: usize = 3;
+
 struct Attached<L> {
     image: Arc<ImageInfo>,
     probes: Vec<Arc<ProbeInfo>>,
@@ -108,6 +111,21 @@ impl<A: Attacher> Manager<A> {
     /// says whether functions are wanted of the file. Ask [`Manager::take_superseded`] and [`Manager::take_remarks`]
     /// afterwards.
     pub fn consider(&mut self, file: &File, path: &Path) -> Outcome {
+        // A linker sets the file's mode after it has closed it, which is a change too, and nobody tells of it.
+        for _ in 1..LOOKS {
+            match self.look_at(file, path) {
+                Outcome::Refused { reason: Reason::Changed, .. } => {}
+                outcome => return outcome,
+            }
+        }
+        let outcome = self.look_at(file, path);
+        if matches!(outcome, Outcome::Refused { reason: Reason::Changed, .. }) {
+            self.registry.refused(Reason::Changed);
+        }
+        outcome
+    }
+
+    fn look_at(&mut self, file: &File, path: &Path) -> Outcome {
         let (id, inode) = match identify(file).and_then(|id| Ok((id, inode(file)?))) {
             Ok(found) => found,
             Err(error) => return self.refuse(None, Reason::Unreadable, error.to_string()),
@@ -206,6 +224,10 @@ impl<A: Attacher> Manager<A> {
             // Looked at again when there is room: see `reclaim`.
             return self.refuse(Some(id), Reason::Full, message);
         }
+        let wanted = notes.notes.len() + 2 * reading.functions.len();
+        if let Err(message) = self.attacher.has_room(file, wanted) {
+            return self.refuse(Some(id), Reason::Full, message);
+        }
         let functions = self.fitting(&reading.functions, groups.len());
         let returns = functions.iter().filter(|found| found.returns).count();
         let image = Arc::new(ImageInfo {
@@ -298,7 +320,10 @@ impl<A: Attacher> Manager<A> {
 
     /// Counts a refusal, and remembers it for as long as the image stays as it is if `id` is given.
     fn refuse(&mut self, id: Option<ImageId>, reason: Reason, message: String) -> Outcome {
-        self.registry.refused(reason);
+        if reason != Reason::Changed {
+            // That one is counted when it is given up.
+            self.registry.refused(reason);
+        }
         if let Some(id) = id {
             self.without.put(id, Outcome::Refused { reason, message: message.clone(), again: true });
         }

@@ -54,6 +54,14 @@ pub trait Attacher {
     /// # Errors
     /// The kernel refuses.
     fn attach_returns(&mut self, file: &File, sites: &[Site]) -> Result<Self::Link, Self::Error>;
+
+    /// Whether there is room to attach at so many sites of one image.
+    ///
+    /// # Errors
+    /// What is used up.
+    fn has_room(&self, _file: &File, _sites: usize) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// How much the manager may hold.

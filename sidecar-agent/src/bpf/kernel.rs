@@ -14,8 +14,8 @@ use aya::{
 use sidecar_common::{Control, Counters, HELD_WAYS, Histogram, SCOPE_NODE, SCOPE_TREE, Spec, StatusTable};
 
 use super::{
-    BpfError, Features, Footprint, Link, LoadOptions, Object, ProgramStats, RingReader, Scope, Site, Tree,
-    btf,
+    AttachMethod, BpfError, Features, Footprint, Link, LoadOptions, Object, ProgramStats, RingReader, Scope,
+    Site, Tree, btf,
     link::Moment,
     programs::{Programs, load_probe},
     rewriting,
@@ -47,6 +47,12 @@ pub struct ProbePoint {
 }
 
 impl ProbePoint {
+    /// How it attaches.
+    #[must_use]
+    pub fn method(&self) -> AttachMethod {
+        self.features.attach
+    }
+
     /// Attaches at all `sites` of an image, or at none. Their specs must be in place.
     ///
     /// # Errors

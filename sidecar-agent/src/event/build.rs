@@ -278,6 +278,7 @@ impl Parts {
             tid: header.tid,
             comm: String::from_utf8_lossy(comm).into_owned(),
             cgroup_id: header.cgroup_id,
+            container_id: None,
             sample_rate: rate_of(header.rate),
             data,
             key: self.key,

@@ -76,6 +76,9 @@ pub struct Event {
     pub comm: String,
     /// Id of its cgroup.
     pub cgroup_id: u64,
+    /// Id of the container, where the path of its cgroup names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_id: Option<Arc<str>>,
     /// The rate under which the event was kept, above 0 and at most 1.
     pub sample_rate: f64,
     /// Whatever else the marker carried.

@@ -13,6 +13,7 @@ use std::{
 
 use super::{
     clock,
+    containers::Containers,
     intake::{Intake, Taken},
     priority,
     shared::Shared,
@@ -67,7 +68,9 @@ impl DataPath {
             let stop = Arc::clone(&stop);
             move || {
                 priority::raise();
-                let intake = Intake::new(Arc::clone(&shared.tallies), clock::monotonic_to_utc_ns());
+                let containers = Containers::of_this_machine();
+                let intake =
+                    Intake::new(Arc::clone(&shared.tallies), containers, clock::monotonic_to_utc_ns());
                 let drain = Drain {
                     shared,
                     intake,

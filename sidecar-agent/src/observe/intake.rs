@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use sidecar_common::{RECORD_EXEC, RECORD_HIT, RecordHeader};
 
-use super::tallies::Tallies;
+use super::{containers::Containers, tallies::Tallies};
 use crate::{
     attach::ProbeInfo,
     event::{Event, Names, Reading, decode},
@@ -30,6 +30,7 @@ pub(super) struct Intake {
     tallies: Arc<Tallies>,
     /// Probes by spec index, as last asked for.
     known: Vec<Option<Known>>,
+    containers: Containers,
     /// What the wall clock is ahead of CLOCK_MONOTONIC.
     pub(super) offset_ns: i64,
 }
@@ -41,8 +42,8 @@ struct Known {
 }
 
 impl Intake {
-    pub(super) fn new(tallies: Arc<Tallies>, offset_ns: i64) -> Self {
-        Self { tallies, known: Vec::new(), offset_ns }
+    pub(super) fn new(tallies: Arc<Tallies>, containers: Containers, offset_ns: i64) -> Self {
+        Self { tallies, known: Vec::new(), containers, offset_ns }
     }
 
     /// Reads one record. `probe` finds the probe of a spec that was not seen before in this generation.
@@ -73,7 +74,9 @@ impl Intake {
         match self.known(spec, generation, probe) {
             Some(known) => {
                 let reading = Reading::with_names(&known.probe.mapping, &known.names);
-                Taken::Event(Event::from_site(&record, &reading, offset_ns))
+                let mut event = Event::from_site(&record, &reading, offset_ns);
+                event.container_id = self.containers.of(event.cgroup_id);
+                Taken::Event(event)
             }
             None => {
                 self.tallies.unknown_spec.fetch_add(1, Ordering::Relaxed);
@@ -136,7 +139,7 @@ pub(super) mod tests {
     #[test]
     fn what_is_not_understood_is_counted_by_its_reason() {
         let tallies = Arc::new(Tallies::default());
-        let mut intake = Intake::new(Arc::clone(&tallies), 0);
+        let mut intake = Intake::new(Arc::clone(&tallies), Containers::new(Box::new(|_| None)), 0);
         let hit = encode(header_of(RECORD_HIT), &[]);
         let stranger = encode(RecordHeader { generation: 4, ..header_of(RECORD_HIT) }, &[]);
         let probe = |_, generation| (generation == 3).then(known);

@@ -6,12 +6,15 @@
 mod appeared;
 mod attacher;
 mod clock;
+mod container;
+mod containers;
 mod cost;
 mod drain;
 mod folders;
 mod globs;
 mod intake;
 mod mapped;
+mod pace;
 mod priority;
 mod process;
 mod remote;

@@ -2,7 +2,7 @@
 //! of images that are gone. On a thread of its own, because looking takes time.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fs::File,
     io,
     path::{Path, PathBuf},
@@ -18,8 +18,8 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    appeared::Appeared, folders::Folders, globs::Globs, mapped::consider_mapped, process::Process,
-    remote::Remote, say::shown, scan, schedule::Schedule, shared::Shared, tallies::Tallies,
+    appeared::Appeared, folders::Folders, globs::Globs, mapped::consider_mapped, pace::Pace,
+    process::Process, remote::Remote, say::shown, scan, schedule::Schedule, shared::Shared, tallies::Tallies,
 };
 use crate::{
     attach::{Outcome, Reason, WantedFunctions},
@@ -32,6 +32,12 @@ use crate::{
 const SWEEP: Duration = Duration::from_secs(10);
 /// How long the thread sleeps at most.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Executed programs that are looked at between two others.
+const MOST_EXECS: usize = 256;
+/// How long the libraries of a program stay those that were found.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long it rests at a time.
+const LONGEST_REST: Duration = Duration::from_millis(50);
 /// Processes that are looked at again for libraries that they map later.
 const MOST_PROCESSES: usize = 4096;
 /// Files without a known marker that the log names at one look.
@@ -71,19 +77,20 @@ impl Watch {
             libraries,
             exec: config.discovery.exec && shared.is_node(),
             missed: 0,
+            resolved: HashMap::new(),
             schedule: Schedule::new(MOST_PROCESSES, Instant::now()),
             shared,
         };
         let is_node = watcher.shared.is_node();
         if !is_node {
-            watcher.look(&watcher.files.files(&Remote::now()));
+            watcher.look(&watcher.files.files(&Remote::now()), None);
         }
         let body = move || {
             let appeared = is_node.then(|| {
                 // Watched before they are read, so that no file goes unseen.
                 let mut folders = Folders::new(watcher.files.clone(), Arc::clone(&watcher.shared.tallies));
                 let files = folders.scan(&Remote::now());
-                watcher.look(&files);
+                watcher.look(&files, Some(&execs));
                 Appeared::start(folders, &watcher.shared)
             });
             // An error means that nobody waits for it.
@@ -118,6 +125,8 @@ struct Watcher {
     exec: bool,
     /// Execs that were known to be missed when running programs were looked at last.
     missed: u64,
+    /// When the libraries of programs were looked at.
+    resolved: HashMap<ImageId, Instant>,
     /// Processes that may map more libraries.
     schedule: Schedule,
 }
@@ -127,8 +136,10 @@ impl Watcher {
         self.stop.load(Ordering::Acquire)
     }
 
-    /// Looks at what the config names, of which these are the files, and at what runs.
-    fn look(&mut self, files: &[PathBuf]) {
+    /// Looks at what the config names, of which these are the files, and at what runs. With `execs` it takes its time,
+    /// and programs that are executed meanwhile come first.
+    fn look(&mut self, files: &[PathBuf], execs: Option<&Receiver<u32>>) {
+        let mut pace = execs.map(|execs| (Pace::new(), execs));
         for glob in self.files.without(files) {
             tracing::info!(
                 "discovery.files: nothing matches {glob} yet; it is looked at as it appears, and programs as they start"
@@ -139,6 +150,7 @@ impl Watcher {
             if self.is_stopped() {
                 return;
             }
+            self.breathe(&mut pace);
             match remote.resolve(path) {
                 Ok(real) => said += usize::from(consider_path(&self.shared, path, &real, said < MOST_SAID)),
                 Err(error) => cannot_open(path, &error),
@@ -164,16 +176,34 @@ impl Watcher {
             consider_path(&self.shared, &found, &found, true);
         }
         if self.exec {
-            self.look_at_processes();
+            self.look_at_processes(pace);
         }
     }
 
-    fn look_at_processes(&mut self) {
+    /// Looks at what was executed meanwhile, and rests as long as the pace asks for.
+    fn breathe(&mut self, pace: &mut Option<(Pace, &Receiver<u32>)>) {
+        let Some((pace, execs)) = pace else { return };
+        // Those that come faster than they are looked at don't keep the rest waiting for ever.
+        let mut left = MOST_EXECS;
+        while !self.is_stopped() && left > 0 {
+            left -= 1;
+            // What rests can be told to end.
+            match execs.recv_timeout(pace.rest().min(LONGEST_REST)) {
+                Ok(NOBODY) => {}
+                Ok(pid) => self.executed(pid),
+                Err(_) if pace.rest().is_zero() => return,
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn look_at_processes(&mut self, mut pace: Option<(Pace, &Receiver<u32>)>) {
         self.missed = self.execs_missed();
         for pid in scan::processes() {
             if self.is_stopped() {
                 return;
             }
+            self.breathe(&mut pace);
             let Ok(process) = Process::open(pid) else { continue };
             consider_executable(&self.shared, &process);
             // What it has mapped is there already; what it maps later is seen later.
@@ -195,10 +225,26 @@ impl Watcher {
             && !matches!(outcome, Outcome::AlreadyAttached)
             // Its libraries are then found by their mappings.
             && !process.is_elsewhere()
+            && self.libraries_are_due(&file)
         {
             consider_libraries(&self.shared, &file, &path);
         }
         self.schedule.executed(pid, Instant::now());
+    }
+
+    /// Whether the libraries of a program were not looked at just now: some programs start hundreds of times a second.
+    fn libraries_are_due(&mut self, file: &File) -> bool {
+        let (Ok(id), now) = (identify(file), Instant::now()) else { return true };
+        if self.resolved.len() >= MOST_PROCESSES {
+            self.resolved.clear();
+        }
+        let before = self.resolved.insert(id, now);
+        if before.is_some_and(|at| now - at < FRESH) {
+            // That is counted from the look, not from the last question.
+            self.resolved.extend(before.map(|at| (id, at)));
+            return false;
+        }
+        true
     }
 
     /// Looks at the libraries that processes have mapped since they were looked at last, as far as there is time.
@@ -231,14 +277,14 @@ impl Watcher {
                 Err(RecvTimeoutError::Timeout) => {
                     if self.exec && self.execs_missed() > self.missed {
                         tracing::debug!("some execs were missed; every running program is looked at");
-                        self.look_at_processes();
+                        self.look_at_processes(Some((Pace::new(), execs)));
                     }
                 }
                 // The observer holds a sender for as long as this thread lives.
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             if self.shared.look_again.swap(false, Ordering::AcqRel) {
-                self.look(&self.files.files(&Remote::now()));
+                self.look(&self.files.files(&Remote::now()), Some(execs));
             }
             self.look_again_at_processes();
             self.shared.reclaim();

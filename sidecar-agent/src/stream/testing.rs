@@ -24,6 +24,7 @@ pub(crate) fn event(event_type: &str, test_id: &str, status: Option<Status>) -> 
         tid: 1,
         comm: String::new(),
         cgroup_id: 0,
+        container_id: None,
         sample_rate: 1.0,
         data: serde_json::Map::new(),
         key: None,

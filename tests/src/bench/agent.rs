@@ -32,6 +32,16 @@ impl Agent {
     /// # Errors
     /// When it can't; what it logged is in the error.
     pub fn start(config: &str) -> Result<Self> {
+        let mut agent = Self::start_unready(config)?;
+        agent.wait_for("to be ready", |agent| Ok(agent.get("/readyz").is_ok()))?;
+        Ok(agent)
+    }
+
+    /// Starts it with the text of a configuration, and waits until it answers.
+    ///
+    /// # Errors
+    /// When it does not; what it logged is in the error.
+    pub fn start_unready(config: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("sidecar.yml");
         std::fs::write(&file, config)?;
@@ -40,12 +50,12 @@ impl Agent {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(folder.path().join("log"))?);
         let child = command.spawn()?;
         let mut agent = Self { child, folder, address: ([127, 0, 0, 1], 0).into() };
-        agent.wait_for("to be ready", |agent| {
+        agent.wait_for("to listen", |agent| {
             ensure!(agent.child.try_wait()?.is_none(), "the agent ended");
             if let Some(address) = agent.listening()? {
                 agent.address = address;
             }
-            Ok(agent.address.port() != 0 && agent.get("/readyz").is_ok())
+            Ok(agent.address.port() != 0)
         })?;
         Ok(agent)
     }
@@ -133,6 +143,16 @@ impl Agent {
     /// When it is gone.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         Ok(kill(Pid::from_raw(self.pid().cast_signed()), signal)?)
+    }
+
+    /// Sends it a signal that ends it, and waits for that.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn kill(&mut self, signal: Signal) -> Result<()> {
+        self.signal(signal)?;
+        self.child.wait()?;
+        Ok(())
     }
 
     /// Tells it to end and waits for that.

@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::{
-    accounts, api, basics, boost, broken, clock, death, discovery, dlopen, elsewhere, estimates, files,
-    folders, foreign, functions, handlers, health, hidepid, identity, kept, many, memory, presets, refusals,
-    reload, sinks, switch, verbs,
+    accounts, api, basics, boost, broken, churn, clock, containers, death, discovery, dlopen, elsewhere,
+    estimates, files, folders, foreign, functions, handlers, health, hidepid, identity, kept, many, memory,
+    presets, refusals, reload, sinks, switch, verbs,
 };
 
 /// A test.
@@ -148,4 +148,7 @@ pub(crate) const ALL: &[Case] = &[
         "it needs Debian's package openjdk-17-jre-headless",
     ),
     case("presets_that_are_off_and_one_that_is_none", presets::off_and_unknown),
+    case("events_tell_the_container_of_their_cgroup", containers::named),
+    case("processes_and_images_come_and_go", churn::comes_and_goes),
+    case("more_images_than_descriptors", churn::descriptors_used_up),
 ];

@@ -22,7 +22,7 @@ pub(crate) struct Program {
 }
 
 /// Every measuring program.
-pub(crate) const PROGRAMS: [Program; 9] = [
+pub(crate) const PROGRAMS: [Program; 13] = [
     Program {
         name: "hit",
         about: "a counted hit, against an empty BPF program at the same site",
@@ -123,6 +123,48 @@ pub(crate) const PROGRAMS: [Program; 9] = [
         args: &[],
         rounds: 1,
         limits: &[],
+    },
+    Program {
+        name: "scale",
+        about: "50,000 sites attached and let go; 2,000 images that are there at the start",
+        program: "bench_scale",
+        args: &[],
+        rounds: 1,
+        limits: &[
+            ("attach_ms", Limit::Value(1000.0)),
+            ("let_go_ms", Limit::Value(500.0)),
+            ("images_busy_s", Limit::Each(2.0)),
+            ("images_rss_mb", Limit::Each(60.0)),
+        ],
+    },
+    Program {
+        name: "discover",
+        about: "from the exec of a new program until it is watched, beside 200 execs a second",
+        program: "bench_discover",
+        args: &[],
+        rounds: 1,
+        limits: &[("execs", Limit::AtLeast(195.0)), ("attached_p99_ms", Limit::Value(5.0))],
+    },
+    Program {
+        name: "unwatched",
+        about: "an exec of a program that has nothing to be watched, with the agent against without",
+        program: "bench_discover",
+        args: &["cost"],
+        rounds: 1,
+        limits: &[("unwatched", Limit::Ratio(1.03))],
+    },
+    Program {
+        name: "churn",
+        about: "100,000 short processes and 2,000 images that come and go: what is left of them",
+        program: "bench_churn",
+        args: &[],
+        rounds: 1,
+        limits: &[
+            ("descriptors_left", Limit::Each(8.0)),
+            ("memory_left_mb", Limit::Each(16.0)),
+            ("hits_missing", Limit::Each(0.0)),
+            ("unbalanced", Limit::Each(0.0)),
+        ],
     },
 ];
 

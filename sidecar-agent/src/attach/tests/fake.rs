@@ -48,7 +48,7 @@ pub(super) struct Table {
     /// The first spec to refuse.
     pub(super) refuse_specs_from: Option<u32>,
     while_attaching: Option<Box<dyn Fn()>>,
-    while_putting: Option<Box<dyn FnOnce()>>,
+    while_putting: Option<Box<dyn FnMut()>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -71,8 +71,9 @@ impl Attacher for Fake {
 
     fn put_spec(&mut self, index: u32, spec: &Spec) -> Result<(), No> {
         let meanwhile = self.0.borrow_mut().while_putting.take();
-        if let Some(meanwhile) = meanwhile {
+        if let Some(mut meanwhile) = meanwhile {
             meanwhile();
+            self.0.borrow_mut().while_putting = Some(meanwhile);
         }
         let mut table = self.0.borrow_mut();
         if table.refuse_specs_from.is_some_and(|from| index >= from) {
@@ -155,7 +156,7 @@ impl Bench {
         self.table.borrow_mut().while_attaching = Some(Box::new(what));
     }
 
-    pub(super) fn while_putting_a_spec(&self, what: impl FnOnce() + 'static) {
+    pub(super) fn while_putting_a_spec(&self, what: impl FnMut() + 'static) {
         self.table.borrow_mut().while_putting = Some(Box::new(what));
     }
 

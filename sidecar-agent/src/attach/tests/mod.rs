@@ -173,17 +173,32 @@ fn operands_relative_to_the_instruction_are_resolved_up_to_a_number_of_symbols()
 
 /// The file is open for writing while it is read and attached to.
 #[test]
-fn a_file_that_is_written_to_while_it_is_attached_is_refused() {
-    let mut bench = Bench::new([mapping("app:one")]);
-    let path = bench.write("app", &Build::with_notes([BuildNote::new("app:one", ARGS, 0)]));
-    let written = path.clone();
-    bench.while_putting_a_spec(move || {
-        let mut file = File::options().write(true).open(&written).unwrap();
-        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(crate::elf::testing::TEXT)).unwrap();
-        file.write_all(&[0xcc]).unwrap();
-    });
-    let outcome = bench.consider(&path);
-    assert!(matches!(outcome, Outcome::Refused { reason: Reason::Changed, .. }), "{outcome:?}");
-    assert_eq!((bench.kernel().links.len(), bench.manager.registry().probes().len()), (0, 0));
-    assert!(matches!(bench.consider(&path), Outcome::Attached { .. }), "it is tried again");
+fn a_file_that_is_written_to_while_it_is_attached_is_looked_at_again_and_then_refused() {
+    for (writes, attached) in [(1, true), (2, true), (1_000, false)] {
+        let mut bench = Bench::new([mapping("app:one")]);
+        let path = bench.write("app", &Build::with_notes([BuildNote::new("app:one", ARGS, 0)]));
+        let (written, mut left) = (path.clone(), writes);
+        bench.while_putting_a_spec(move || {
+            if left > 0 {
+                left -= 1;
+                let mut file = File::options().write(true).open(&written).unwrap();
+                std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(crate::elf::testing::TEXT)).unwrap();
+                file.write_all(&[0xcc]).unwrap();
+            }
+        });
+        let outcome = bench.consider(&path);
+        let kept = usize::from(attached);
+        assert_eq!(matches!(outcome, Outcome::Attached { .. }), attached, "{outcome:?}");
+        assert_eq!(
+            matches!(outcome, Outcome::Refused { reason: Reason::Changed, .. }),
+            !attached,
+            "{outcome:?}"
+        );
+        assert_eq!((bench.kernel().links.len(), bench.manager.registry().probes().len()), (kept, kept));
+        let refused = bench.manager.registry().figures().refusals[&Reason::Changed];
+        assert_eq!(refused, u64::from(!attached), "counted once");
+        bench.while_putting_a_spec(|| {});
+        let again = bench.consider(&path);
+        assert!(matches!(again, Outcome::Attached { .. } | Outcome::AlreadyAttached), "it is tried again");
+    }
 }

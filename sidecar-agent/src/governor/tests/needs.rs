@@ -110,6 +110,7 @@ fn event(data: Value) -> Event {
         tid: 1,
         comm: "test".to_owned(),
         cgroup_id: 1,
+        container_id: None,
         sample_rate: 1.0,
         data: serde_json::Map::from_iter([("data".to_owned(), data)]),
         key: None,

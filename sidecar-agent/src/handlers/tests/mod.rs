@@ -40,6 +40,7 @@ fn event(test_id: &str) -> Event {
         tid: 1,
         comm: "runner".to_owned(),
         cgroup_id: 1,
+        container_id: None,
         sample_rate: 1.0,
         data: serde_json::Map::new(),
         key: None,
