@@ -20,7 +20,7 @@ use super::{
 use crate::{
     bpf::Site,
     elf::{ImageId, Limits, Note, OVERLAY, identify, inode},
-    mapping::Mapping,
+    mapping::{EventKind, Mapping},
 };
 
 struct Attached<L> {
@@ -216,6 +216,14 @@ impl<A: Attacher> Manager<A> {
         });
         let limits = self.limits;
         let symbols = Symbols::new(file, &limits);
+        let is_start = |provider: &str, name: &str| {
+            let mapping = self.mappings.get(&(provider.to_owned(), name.to_owned()));
+            mapping.is_some_and(|mapping| mapping.event == EventKind::TestStart)
+        };
+        let (starts, mut groups): (Vec<_>, Vec<_>) =
+            groups.into_iter().partition(|((provider, name, ..), _)| is_start(provider, name));
+        // The kernel puts probes on one after the other: of no test may the start be seen and the end not.
+        groups.extend(starts);
         let mut probes = Vec::with_capacity(groups.len());
         let mut sites = Vec::with_capacity(notes.notes.len());
         for ((provider, name, args, _), notes_of_spec) in groups {

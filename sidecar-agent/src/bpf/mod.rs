@@ -4,6 +4,7 @@
 mod btf;
 #[cfg(feature = "bench")]
 mod empty;
+mod exits;
 mod features;
 mod footprint;
 mod kernel;

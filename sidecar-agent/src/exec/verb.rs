@@ -298,6 +298,8 @@ fn cost(totals: &Totals, wall: Duration, life: Duration) -> Cost {
         sampled_out: counters.sampled_out,
         recalled: counters.recalled,
         recall_lost: counters.recall_lost,
+        aborted: counters.aborted,
+        abort_lost: counters.abort_lost,
         lost: counters.lost,
         dropped: totals.queue.dropped(),
         read_faults: counters.read_faults,

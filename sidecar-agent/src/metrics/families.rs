@@ -50,6 +50,12 @@ families! {
         "Sampled-out starts whose record was sent after all; part of sidecar_sampled_out_total.";
     RECALL_LOST = "sidecar_recall_lost_total", COUNTER, ["provider", "marker"],
         "Sampled-out starts that were to be sent after all, but the ring had no room.";
+    ABORTED = "sidecar_aborted_total", COUNTER, ["provider", "marker"],
+        "Tests that ended with their process, by the marker of their start: records of that in the ring.";
+    ABORT_LOST = "sidecar_abort_lost_total", COUNTER, ["provider", "marker"],
+        "Tests that ended with their process, but the ring had no room for the record of that.";
+    GAVE_WAY = "sidecar_held_gave_way_total", COUNTER, ["provider", "marker"],
+        "Starts that were held no longer before their test's end, as there was no room for so many.";
     DURATION = "sidecar_test_duration_seconds", HISTOGRAM, ["provider", "marker"],
         "Durations that markers carried, counted in the kernel, whatever was sampled.";
     CALLS = "sidecar_function_duration_seconds", HISTOGRAM, ["provider", "marker"],

@@ -33,6 +33,8 @@ pub struct ProbeStats {
     pub event_type: String,
     /// The type that its events have when the status is a failure, where that differs.
     pub failure_type: Option<String>,
+    /// A hit is a test's start, so `counters.aborted` and `abort_lost` say how many ended with their process.
+    pub is_start: bool,
     /// The marker has a status argument, so `counters.statuses` says how its hits ended.
     pub has_status: bool,
     /// Sums over all specs of the probe, retired ones included.

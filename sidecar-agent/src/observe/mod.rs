@@ -139,6 +139,7 @@ impl Observer {
             max_frames: if returns { sidecar_common::MAX_FRAMES } else { 0 },
             scope: options.scope,
             exec_records: config.discovery.exec,
+            follow_exits: true,
             object: options.object,
             ..LoadOptions::default()
         };

@@ -14,7 +14,7 @@ use std::{
     },
 };
 
-use sidecar_common::{Counters, RATE_ONE, SignalState};
+use sidecar_common::{Counters, RATE_ONE, SignalState, Status};
 
 use super::{
     ObserveError,
@@ -271,6 +271,9 @@ impl Shared {
     /// Takes the probes off every image, or where that takes long, has the kernel pass over their hits. What the
     /// ring holds is then all that will come.
     pub(super) fn let_go(&self) {
+        if let Err(error) = self.kernel().ignore_exits() {
+            tracing::error!("exits are still followed: {error}");
+        }
         match self.features.attach {
             AttachMethod::UprobeMulti => self.manager().let_go(),
             AttachMethod::PerfEvent { .. } => {
@@ -282,6 +285,11 @@ impl Shared {
     }
 
     pub(super) fn retire(&self, probes: Vec<Arc<ProbeInfo>>) {
+        for probe in &probes {
+            if let Err(error) = self.kernel().retire_spec(probe.spec) {
+                tracing::error!("a probe's spec can't be retired: {error}");
+            }
+        }
         // The round that the reader is in now may have begun before the probes came off.
         let due = Tallies::read(&self.tallies.emptied) + 2;
         lock(&self.retiring).push((due, probes));
@@ -331,6 +339,8 @@ impl Shared {
                 Err(error) => tracing::error!("counters can't be read: {error}"),
             }
         }
+        // These have no end of their own that was counted.
+        counters.statuses[Status::Aborted as usize] += counters.aborted + counters.abort_lost;
         Totals {
             counters,
             queue,

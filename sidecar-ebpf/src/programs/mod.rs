@@ -1,5 +1,6 @@
 //! The programs, one hook a file.
 
+mod abort;
 mod anomaly;
 mod atomic;
 mod emit;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::{
-    accounts, api, basics, boost, broken, clock, death, discovery, dlopen, elsewhere, estimates, files,
+    accounts, api, basics, boost, broken, clock, death, discovery, dlopen, elsewhere, estimates, exits, files,
     folders, foreign, functions, handlers, health, hidepid, identity, kept, many, memory, refusals, reload,
     sinks, switch, verbs,
 };
@@ -95,6 +95,9 @@ pub(crate) const ALL: &[Case] = &[
     case("the_accounts_of_handlers_have_every_reason", accounts::handlers),
     case("the_account_of_the_stream_has_a_slow_client", accounts::streams),
     case("custom_events_are_estimated_by_type", estimates::of_types),
+    case("a_test_whose_process_dies_is_told_within_a_second", exits::told),
+    case("a_thousand_dying_processes_are_counted_to_the_unit", exits::thousand),
+    case("a_test_that_was_not_watched_throughout_is_not_aborted", exits::switched),
     case("a_stuck_handler_slow_clients_and_scrapes_lose_nothing", handlers::stuck),
     case("a_program_is_known_when_the_linker_closes_it", folders::appearing),
     case("what_would_keep_waiting_in_a_watched_folder", folders::what_waits),

@@ -15,6 +15,7 @@ mod discovery;
 mod dlopen;
 mod elsewhere;
 mod estimates;
+mod exits;
 mod files;
 mod folders;
 mod foreign;

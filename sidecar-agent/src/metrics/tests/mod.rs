@@ -46,6 +46,9 @@ fn counters(hits: u64) -> Counters {
         truncated: 9,
         recalled: 2,
         recall_lost: 1,
+        aborted: 4,
+        abort_lost: 3,
+        gave_way: 6,
         ..Counters::default()
     }
 }
@@ -69,6 +72,7 @@ fn test_end() -> ProbeStats {
         marker: "test_end".into(),
         event_type: "test_end".into(),
         failure_type: Some("test_failure".into()),
+        is_start: false,
         has_status: true,
         counters,
         histogram: Some(histogram),
@@ -191,7 +195,11 @@ fn full() -> Snapshot {
             refused: 1,
             boosted: true,
         }],
-        probes: vec![returns(), test_end(), generic("nextest", "run-start", 30)],
+        probes: vec![
+            returns(),
+            test_end(),
+            ProbeStats { is_start: true, ..generic("nextest", "run-start", 30) },
+        ],
         attached_images: 3,
         attached_sites: 12,
         attach_refusals: vec![("not_elf", 2)],
@@ -242,6 +250,10 @@ fn every_figure_of_the_snapshot_is_in_the_text() {
             r#"sidecar_function_calls_untimed_total{provider="libdb.so",marker="query",reason="unmatched"}"#,
             2.0,
         ),
+        (r#"sidecar_aborted_total{provider="nextest",marker="run-start"}"#, 4.0),
+        (r#"sidecar_abort_lost_total{provider="nextest",marker="run-start"}"#, 3.0),
+        (r#"sidecar_held_gave_way_total{provider="nextest",marker="run-start"}"#, 6.0),
+        (r#"sidecar_events_total{event_type="test_failure",status="aborted"}"#, 7.0),
         ("sidecar_attached_images", 3.0),
         ("sidecar_attached_sites", 12.0),
         (r#"sidecar_attach_refusals_total{reason="not_elf"}"#, 2.0),
