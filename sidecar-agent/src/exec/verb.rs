@@ -13,7 +13,6 @@ use sidecar_common::Status;
 use super::{
     Outcome,
     command::{self, Child, CommandError},
-    holding::Holding,
     report::{Report, SharedSummary},
     signals::Signals,
     terminal::{Progress, Surroundings},
@@ -24,7 +23,7 @@ use crate::{
     cli::{ExecArgs, When},
     config::{self, Config, ConfigError},
     gate::{self, GateStats},
-    observe::{Observer, OnFull, Options, PATIENCE, QUEUE_BYTES, Totals, own_cost},
+    observe::{Holding, Observer, OnFull, Options, PATIENCE, QUEUE_BYTES, Totals, own_cost},
     sinks::{JsonlSink, SinkProbe, Target},
 };
 

@@ -170,6 +170,14 @@ families! {
         "Events that slow clients of the stream lost, each counted for each of them.";
     ENABLED = "sidecar_enabled", GAUGE, [],
         "1 if the configuration wants anything watched.";
+    GATE_HOLDING = "sidecar_gate_holding", GAUGE, [],
+        "1 while programs are held until their probes are on.";
+    GATE_EXECS = "sidecar_gate_execs_total", COUNTER, ["outcome"],
+        "Execs that the gate was asked for, by what became of them.";
+    GATE_WAITING = "sidecar_gate_waiting", GAUGE, [],
+        "Execs that wait at the gate.";
+    GATE_LONGEST = "sidecar_gate_longest_wait_seconds", GAUGE, [],
+        "The longest that an exec has waited at the gate.";
     BUILD_INFO = "sidecar_build_info", GAUGE, ["version", "arch", "kernel_abi", "kernel_object"],
         "1; the labels say what is running.";
 }

@@ -10,6 +10,7 @@ mod cost;
 mod drain;
 mod folders;
 mod globs;
+mod holding;
 mod intake;
 mod mapped;
 mod priority;
@@ -44,6 +45,7 @@ use tokio::sync::oneshot;
 pub(crate) use clock::monotonic_ns;
 pub use cost::{OwnCost, own_cost};
 pub use drain::OnFull;
+pub use holding::{GateHandle, Holding};
 pub use shared::{Totals, Wanted};
 pub use steering::Steering;
 
@@ -311,6 +313,12 @@ impl Images {
     #[must_use]
     pub fn consider(&self, file: &File, path: &Path) -> Outcome {
         self.shared.consider(file, path)
+    }
+
+    /// Whether every probe is off, so that what is looked at now is not known later.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.shared.suspended.load(Ordering::Acquire)
     }
 
     /// Looks at an open file, and at the wanted libraries that it needs.

@@ -117,6 +117,8 @@ pub(super) struct Shared {
     pub(super) look_again: AtomicBool,
     /// Wakes the thread that looks at programs.
     pub(super) waker: OnceLock<SyncSender<u32>>,
+    /// Holds programs until they were looked at.
+    pub(super) gate: OnceLock<super::GateHandle>,
     pub(super) ring_bytes: u64,
     /// Names of libraries that are wanted.
     pub(super) libraries: Mutex<Vec<String>>,
@@ -184,6 +186,7 @@ impl Shared {
             suspended: AtomicBool::new(!config.enabled),
             look_again: AtomicBool::new(false),
             waker: OnceLock::new(),
+            gate: OnceLock::new(),
             ring_bytes: options.ring_bytes.into(),
             libraries: Mutex::default(),
             scope: options.scope,

@@ -105,6 +105,9 @@ impl Steering {
             tracing::error!("probes can't be switched off: {error}");
         }
         let probes = self.shared.manager().forget_all();
+        if let Some(gate) = self.shared.gate.get() {
+            gate.forget();
+        }
         self.shared.retire(probes);
     }
 

@@ -55,6 +55,7 @@ pub fn run(args: &RunArgs, object: Option<PathBuf>) -> Result<(), RunError> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RuntimeError::System)?;
     descriptors::raise();
     let origin = Origin { file: args.config.clone(), listen: args.listen };
-    let start = Start { origin: Some(origin), object, serve: true, sinks: true, ignore_own: true };
+    let start =
+        Start { origin: Some(origin), object, serve: true, sinks: true, ignore_own: true, is_sidecar: true };
     runtime.block_on(agent::live(&config, start))
 }

@@ -17,6 +17,7 @@ mod elsewhere;
 mod estimates;
 mod exits;
 mod files;
+mod first_event;
 mod folders;
 mod foreign;
 mod functions;

@@ -135,6 +135,15 @@ fn runtime() -> RuntimeFigures {
         streams: 2,
         stream_events: StreamEvents { offered: 30, taken: 15, lost: 8, left: 4, waiting: 3 },
         enabled: true,
+        gate: Some(GateFigures {
+            state: GateState::Holding,
+            outcomes: vec![("answered", 12), ("expired", 2)],
+            waiting: 3,
+            missed: 2,
+            longest_ns: 51_000_000,
+            filesystems: 4,
+            left_out: 1,
+        }),
     }
 }
 
@@ -164,6 +173,11 @@ fn the_runtimes_figures_are_in_the_text_and_what_is_not_known_is_not() {
         ("sidecar_stream_events_left_total", 4.0),
         ("sidecar_stream_events_waiting", 3.0),
         ("sidecar_enabled", 1.0),
+        ("sidecar_gate_holding", 1.0),
+        (r#"sidecar_gate_execs_total{outcome="answered"}"#, 12.0),
+        (r#"sidecar_gate_execs_total{outcome="expired"}"#, 2.0),
+        ("sidecar_gate_waiting", 3.0),
+        ("sidecar_gate_longest_wait_seconds", 0.051),
     ] {
         assert_eq!(page.value(series), Some(value), "{series}");
     }
