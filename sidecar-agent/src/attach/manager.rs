@@ -335,12 +335,10 @@ impl<A: Attacher> Manager<A> {
         all.iter().flat_map(|id| self.forget(id)).collect()
     }
 
-    /// Takes the probes off all images. Everything stays known, for the last look at the counters.
-    pub fn let_go(&mut self) {
-        for attached in self.attached.values_mut() {
-            // In their order, as a vector does it.
-            attached.links.clear();
-        }
+    /// Gives the links of all images, of each in the order in which they are to be dropped: then its probes are off.
+    /// Everything stays known, for the last look at the counters.
+    pub fn let_go(&mut self) -> Vec<Vec<A::Link>> {
+        self.attached.values_mut().map(|attached| std::mem::take(&mut attached.links)).collect()
     }
 
     /// Takes back the specs of probes that [`Manager::forget`] gave. Images that were refused for want of room are

@@ -12,6 +12,7 @@ mod folders;
 mod globs;
 mod holding;
 mod intake;
+mod letting_go;
 mod mapped;
 mod priority;
 mod process;

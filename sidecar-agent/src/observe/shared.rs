@@ -19,6 +19,7 @@ use sidecar_common::{Counters, RATE_ONE, SignalState, Status};
 use super::{
     ObserveError,
     attacher::KernelAttacher,
+    letting_go,
     retired::{Retired, add},
     say::{Speaker, shown},
     tallies::Tallies,
@@ -278,7 +279,10 @@ impl Shared {
             tracing::error!("exits are still followed: {error}");
         }
         match self.features.attach {
-            AttachMethod::UprobeMulti => self.manager().let_go(),
+            AttachMethod::UprobeMulti => {
+                let links = self.manager().let_go();
+                letting_go::drop_all(links);
+            }
             AttachMethod::PerfEvent { .. } => {
                 if let Err(error) = self.kernel().set_enabled(false) {
                     tracing::error!("probes can't be switched off: {error}");

@@ -64,6 +64,10 @@ pub(crate) const SPAWN: &[(&str, &str)] = &[
         "the gate's questions are answered while `exec`'s own thread waits in the command's exec; joined here",
     ),
     (
+        "sidecar-agent/src/observe/letting_go.rs",
+        "taking probes off waits in the kernel, and many images can wait together; joined here",
+    ),
+    (
         "sidecar-agent/src/runtime/keeper.rs",
         "the thread that looks after a running agent, joined where it ends",
     ),
