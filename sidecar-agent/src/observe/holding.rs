@@ -14,7 +14,7 @@ use std::{
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::Images;
+use super::{Images, priority};
 use crate::{
     attach::{Outcome, Reason},
     gate::{Gate, GateError, GateStats, Request},
@@ -77,6 +77,7 @@ impl Holding {
         let body = {
             let (seen, stop) = (seen.clone(), Arc::clone(&stop));
             move || {
+                priority::raise();
                 while !stop.load(Ordering::Acquire) {
                     if let Err(error) = serve(&seen.gate, &images) {
                         if !stop.load(Ordering::Acquire) {
