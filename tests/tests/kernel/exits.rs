@@ -62,7 +62,7 @@ impl Watched {
 /// By signals and by an exit in the middle, whether the start was kept or sampled out.
 pub(crate) fn deaths() -> Result<()> {
     for (threshold, recalled) in [(RATE_ONE, 0), (0, 1)] {
-        for (round, signal) in (1..).zip([Some(Signal::SIGKILL), Some(Signal::SIGSEGV), None]) {
+        for (round, signal) in (1..).zip([Some(Signal::SIGKILL), Some(Signal::SIGABRT), None]) {
             let mut watched = Watched::new(&load(), threshold)?;
             let mut running = watched.start()?;
             let pid = running.pid();
