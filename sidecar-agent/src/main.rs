@@ -9,7 +9,7 @@ use sidecar_agent::{
     cli::{Cli, LogLevel, ProbesVerb, Verb},
     client, doctor,
     exec::{self, signals::Signals},
-    gate::{self, Ancestry, ProcessOptions},
+    gate::{self, Ancestry, Files, ProcessOptions},
     privilege, probes, run,
 };
 use tracing::level_filters::LevelFilter;
@@ -87,15 +87,19 @@ fn answer(result: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-/// Holds programs until they are watched. The tree of watched processes is the kernel's own map if the agent has
-/// handed it down, else what /proc tells.
+/// Holds programs until they are watched: those of the node, or of a tree. The tree of watched processes is the kernel's
+/// own map if the agent has handed it down, else what /proc tells.
 fn gate_process(options: ProcessOptions) -> anyhow::Result<()> {
     // It does its work with what it has; what it can't give up it does not use.
     let _ = privilege::give_up_unused(privilege::Part::Gate);
+    let files = Files::new(&options.files);
     let mut ancestry = Ancestry::new(options.agent);
     // Made at the first question, because the gate closes the descriptors that it was started with.
     let mut kernel: Option<Option<Tree>> = None;
-    gate::run(&options, |pid| {
+    gate::run(&options, |pid, file| {
+        if options.node {
+            return files.hold(file);
+        }
         let tree = kernel.get_or_insert_with(|| {
             let tree = options.tree_map.then(gate::tree_map)?.ok()?;
             // In a pid namespace of its own the agent knows other numbers than the kernel's map; then /proc must do.

@@ -12,7 +12,7 @@ pub const READER_LINGERING: u64 = 1;
 /// The reader sleeps until something comes: wake it for the next record.
 pub const READER_IDLE: u64 = 2;
 
-/// Switches for all programs. Only the agent writes them. 56 bytes.
+/// Switches for all programs. Only the agent writes them. 72 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Control {
@@ -43,8 +43,15 @@ pub struct Control {
     pub held_sets: u32,
     /// Sets of slots for calls whose returns are watched ([`crate::FrameSet`]).
     pub frame_sets: u32,
+    /// 1: tests end with their process, so that every start is held until its test's end.
+    pub follow_exits: u32,
+    /// Byte offset of `exit_code` in `struct task_struct`.
+    pub task_exit_code: u32,
     /// Zero.
     pub reserved: u32,
+    /// CLOCK_MONOTONIC since when every test's end is seen, in nanoseconds: what became of tests that started before is
+    /// not known.
+    pub watched_since_ns: u64,
 }
 
 /// Sampling of one signal, as the agent wants it. The kernel programs only read it. 64 bytes.
@@ -71,7 +78,7 @@ pub struct SignalState {
     pub reserved: u64,
 }
 
-const _: () = assert!(size_of::<Control>() == 56);
+const _: () = assert!(size_of::<Control>() == 72);
 const _: () = assert!(size_of::<SignalState>() == 64);
 
 #[cfg(feature = "user")]

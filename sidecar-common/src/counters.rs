@@ -2,8 +2,8 @@
 
 use crate::Status;
 
-/// Counters of one spec. `hits = kept + sampled_out + lost + disabled`; the ring has `kept + recalled` records of
-/// them. 192 bytes.
+/// Counters of one spec. `hits = kept + sampled_out + lost + disabled`; the ring has `kept + recalled + aborted`
+/// records of them. 216 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -41,6 +41,12 @@ pub struct Counters {
     pub overwritten: u64,
     /// Entries at which the oldest other call was forgotten, because there was no room.
     pub evicted: u64,
+    /// Tests of these starts that ended with their process, and whose record of that was submitted.
+    pub aborted: u64,
+    /// The same, and the ring had no room for the record.
+    pub abort_lost: u64,
+    /// Starts that gave way to others before their test's end, so that the end of their process tells nothing of it.
+    pub gave_way: u64,
 }
 
 /// Number of buckets of a [`Histogram`].
@@ -106,7 +112,7 @@ pub const fn bucket_of(ns: u64) -> usize {
     bits + v as usize
 }
 
-const _: () = assert!(size_of::<Counters>() == 192);
+const _: () = assert!(size_of::<Counters>() == 216);
 const _: () = assert!(size_of::<Histogram>() == 8 * (1 + HISTOGRAM_BUCKETS));
 
 #[cfg(feature = "user")]

@@ -20,10 +20,12 @@ pub use control::{
 };
 pub use counters::{Counters, HISTOGRAM_BUCKETS, Histogram, bucket_bound_ns, bucket_of};
 pub use frame::{FRAME_BUSY, FRAME_FREE, FRAME_WAYS, FrameSet, MAX_FRAMES};
-pub use held::{HELD_BUSY, HELD_BYTES, HELD_FREE, HELD_STRING, HELD_WAYS, HeldSet, HeldStart, MAX_HELD};
+pub use held::{
+    HELD_BUSY, HELD_BYTES, HELD_FREE, HELD_STRING, HELD_WAYS, HeldSet, HeldStart, MAX_HELD, OPEN_BUCKETS,
+};
 pub use record::{
-    RECORD_CLASSES, RECORD_EXEC, RECORD_EXIT, RECORD_HIT, RECORD_PRECIOUS, RecordHeader, STRING_LIMITS,
-    VALUE_LEN, padded,
+    RECORD_ABORT, RECORD_CLASSES, RECORD_EXEC, RECORD_EXIT, RECORD_HIT, RECORD_PRECIOUS, RecordHeader,
+    STRING_LIMITS, VALUE_LEN, padded,
 };
 pub use spec::{
     ArgSpec, EVENT_ANOMALY, EVENT_EXTERNAL, EVENT_GENERIC, EVENT_TEST_END, EVENT_TEST_START,
@@ -34,7 +36,7 @@ pub use spec::{
 pub use status::Status;
 
 /// Version of this ABI. The agent refuses a BPF object whose `ABI_VERSION` map value differs.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// Most arguments that one site can have (the stapsdt limit).
 pub const MAX_ARGS: usize = 12;

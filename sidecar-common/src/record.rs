@@ -11,6 +11,9 @@ pub const RECORD_HIT: u16 = 1;
 pub const RECORD_EXEC: u16 = 2;
 /// A process ended. No arguments.
 pub const RECORD_EXIT: u16 = 3;
+/// A test's process ended, and so did the test. The record is that of the test's start, but for its `time_ns`, its
+/// `rate` and its `exit_code`.
+pub const RECORD_ABORT: u16 = 4;
 
 /// In [`RecordHeader::flags`]: a test's end that did not simply pass, that test's start if it was held, or an anomaly
 /// that a program reports. What is kept by its rate only gives way to it.
@@ -48,7 +51,8 @@ pub struct RecordHeader {
     pub tid: u32,
     /// Id of the thread's cgroup (v2 hierarchy).
     pub cgroup_id: u64,
-    /// The threshold under which the hit was kept ([`crate::RATE_ONE`] for everything).
+    /// The threshold under which the hit was kept ([`crate::RATE_ONE`] for everything). Of a [`RECORD_ABORT`], which is
+    /// always kept, CLOCK_MONOTONIC at the test's start.
     pub rate: u64,
     /// Bit i: argument i is a string or byte block.
     pub strings: u16,
@@ -62,8 +66,8 @@ pub struct RecordHeader {
     pub dropped: u16,
     /// [`RECORD_PRECIOUS`] or 0.
     pub flags: u16,
-    /// Zero.
-    pub reserved: [u16; 2],
+    /// Of a [`RECORD_ABORT`], how the process ended, as `wait` tells it; else zero.
+    pub exit_code: u32,
     /// Name of the thread, padded with NUL.
     pub comm: [u8; 16],
 }

@@ -5,8 +5,8 @@ use aya_ebpf::{
     maps::{Array, HashMap, RingBuf},
 };
 use sidecar_common::{
-    BoostState, Control, Counters, FrameSet, HeldSet, HeldStart, Histogram, MAX_SIGNALS, SignalState, Spec,
-    StatusTable,
+    BoostState, Control, Counters, FrameSet, HeldSet, HeldStart, Histogram, MAX_SIGNALS, OPEN_BUCKETS,
+    SignalState, Spec, StatusTable,
 };
 
 /// Kept records on their way to the agent.
@@ -45,7 +45,7 @@ pub static SIGNAL_NAMES: HashMap<u64, u32> = HashMap::with_max_entries(MAX_SIGNA
 #[map]
 pub static SLOW_LIMITS: Array<u64> = Array::with_max_entries(64, 0);
 
-/// Starts of tests that were sampled out or found no room, until the test's end: `HELD_WAYS` for each of `HELD_SETS`.
+/// Starts of tests until the test's end: `HELD_WAYS` for each of `HELD_SETS`.
 #[map]
 pub static HELD: Array<HeldStart> = Array::with_max_entries(64, 0);
 
@@ -56,6 +56,10 @@ pub static HELD_SETS: Array<HeldSet> = Array::with_max_entries(8, 0);
 /// Calls of functions that have not returned yet, where returns are watched.
 #[map]
 pub static FRAMES: Array<FrameSet> = Array::with_max_entries(1, 0);
+
+/// Number of held starts, by process id modulo its length.
+#[map]
+pub static OPEN: Array<u64> = Array::with_max_entries(OPEN_BUCKETS, 0);
 
 /// Switches for all programs.
 #[map]

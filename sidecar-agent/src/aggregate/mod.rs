@@ -149,8 +149,9 @@ impl Summary {
 
     /// What tells a running attempt apart: process, test and attempt.
     fn running(&self, event: &Event) -> Option<u64> {
-        let test = event.test_id.as_ref()?;
-        Some(self.hasher.hash_one((&event.provider, event.pid, test, event.attempt)))
+        event.test_id.as_ref()?;
+        // By the marker's key where there is one: a long id may be cut in one of the two events.
+        Some(self.hasher.hash_one((&event.provider, event.pid, event.sampled_with(), event.attempt)))
     }
 
     /// What tells a test apart over its attempts: the marker's key (a hash of run and test), else the ids.

@@ -20,6 +20,10 @@ pub struct Cost {
     pub recalled: u64,
     /// Starts that should be and are not, because the ring had no room.
     pub recall_lost: u64,
+    /// Tests that ended with their process.
+    pub aborted: u64,
+    /// Tests that ended with their process and are not here, because the ring had no room.
+    pub abort_lost: u64,
     /// Events lost because the ring had no room.
     pub lost: u64,
     /// Events dropped because the agent's queue had no room.
@@ -266,6 +270,13 @@ impl Summary {
                 "{} of tests that did not pass found no room",
                 counted(cost.recall_lost, "start")
             ));
+        }
+        if cost.aborted > 0 {
+            let whose = if cost.aborted == 1 { "its" } else { "their" };
+            page.hint(&format!("{} ended with {whose} process", counted(cost.aborted, "test")));
+        }
+        if cost.abort_lost > 0 {
+            page.hint(&format!("{} more ended so, and found no room", counted(cost.abort_lost, "test")));
         }
         if cost.sampled_out > 0 {
             page.hint("names and times above are those of the kept events");

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     bpf::Site,
     elf::{ImageId, Limits, Note, OVERLAY, identify, inode},
-    mapping::Mapping,
+    mapping::{EventKind, Mapping},
 };
 
 /// Times that a file is looked at which changes meanwhile.
@@ -238,6 +238,14 @@ impl<A: Attacher> Manager<A> {
         });
         let limits = self.limits;
         let symbols = Symbols::new(file, &limits);
+        let is_start = |provider: &str, name: &str| {
+            let mapping = self.mappings.get(&(provider.to_owned(), name.to_owned()));
+            mapping.is_some_and(|mapping| mapping.event == EventKind::TestStart)
+        };
+        let (starts, mut groups): (Vec<_>, Vec<_>) =
+            groups.into_iter().partition(|((provider, name, ..), _)| is_start(provider, name));
+        // The kernel puts probes on one after the other: of no test may the start be seen and the end not.
+        groups.extend(starts);
         let mut probes = Vec::with_capacity(groups.len());
         let mut sites = Vec::with_capacity(notes.notes.len());
         for ((provider, name, args, _), notes_of_spec) in groups {
@@ -352,12 +360,10 @@ impl<A: Attacher> Manager<A> {
         all.iter().flat_map(|id| self.forget(id)).collect()
     }
 
-    /// Takes the probes off all images. Everything stays known, for the last look at the counters.
-    pub fn let_go(&mut self) {
-        for attached in self.attached.values_mut() {
-            // In their order, as a vector does it.
-            attached.links.clear();
-        }
+    /// Gives the links of all images, of each in the order in which they are to be dropped: then its probes are off.
+    /// Everything stays known, for the last look at the counters.
+    pub fn let_go(&mut self) -> Vec<Vec<A::Link>> {
+        self.attached.values_mut().map(|attached| std::mem::take(&mut attached.links)).collect()
     }
 
     /// Takes back the specs of probes that [`Manager::forget`] gave. Images that were refused for want of room are

@@ -20,6 +20,7 @@ pub(super) struct Offsets {
     pub(super) task_tgid: u32,
     pub(super) task_signal: u32,
     pub(super) signal_live: u32,
+    pub(super) task_exit_code: u32,
 }
 
 /// Reads the running kernel's offsets.
@@ -33,6 +34,7 @@ pub(super) fn offsets() -> Result<Offsets, BpfError> {
         task_tgid: find("task_struct", "tgid")?,
         task_signal: find("task_struct", "signal")?,
         signal_live: find("signal_struct", "live")?,
+        task_exit_code: find("task_struct", "exit_code")?,
     })
 }
 

@@ -45,6 +45,8 @@ pub struct Features {
     pub attach: AttachMethod,
     /// Whether strings on untouched pages are faulted in.
     pub sleepable: bool,
+    /// Whether tests end with their process, where that is wanted.
+    pub exits: bool,
 }
 
 /// The type number of the uprobe PMU.

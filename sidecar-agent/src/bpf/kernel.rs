@@ -27,7 +27,7 @@ use super::{
 pub struct Kernel {
     probe: ProbePoint,
     _tracepoints: Vec<OwnedFd>,
-    specs: Array<MapData, Spec>,
+    pub(super) specs: Array<MapData, Spec>,
     counters: Array<MapData, Counters>,
     histograms: Array<MapData, Histogram>,
     status_tables: Array<MapData, StatusTable>,
@@ -138,7 +138,7 @@ impl Kernel {
             descriptors.insert(name.to_owned(), data.fd().as_fd().as_raw_fd());
         }
         let programs = Programs::relocate(object.bytes(), &descriptors)?;
-        let (probe, features) = load_probe(&programs, options)?;
+        let (probe, mut features) = load_probe(&programs, options)?;
         footprint.add_program("probe_hit", probe.as_fd()).map_err(no_descriptor)?;
 
         let mut take = |name: &'static str| {
@@ -172,17 +172,26 @@ impl Kernel {
         } else {
             None
         };
-        if tree.is_some() || options.exit_records {
-            let offsets = btf::offsets()?;
-            switches.task_tgid = offsets.task_tgid;
-            switches.task_signal = offsets.task_signal;
-            switches.signal_live = offsets.signal_live;
+        let needed = tree.is_some() || options.exit_records;
+        let offsets = if needed || options.follow_exits { Some(btf::offsets()) } else { None };
+        match offsets.transpose() {
+            Ok(Some(offsets)) => {
+                switches.task_tgid = offsets.task_tgid;
+                switches.task_signal = offsets.task_signal;
+                switches.signal_live = offsets.signal_live;
+                switches.task_exit_code = offsets.task_exit_code;
+                switches.follow_exits = options.follow_exits.into();
+            }
+            Err(error) if needed => return Err(error),
+            Err(error) => tracing::warn!("tests whose process dies will not be seen to end: {error}"),
+            Ok(None) => {}
         }
+        features.exits = switches.follow_exits != 0;
         control.set(0, switches, 0).map_err(map_error("CONTROL"))?;
         if tree.is_some() {
             tracepoints.push(programs.tracepoint("process_fork", c"sched_process_fork", &mut footprint)?);
         }
-        if tree.is_some() || options.exit_records {
+        if needed || features.exits {
             tracepoints.push(programs.tracepoint("process_exit", c"sched_process_exit", &mut footprint)?);
         }
         if options.exec_records {

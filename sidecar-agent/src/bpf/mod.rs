@@ -5,6 +5,7 @@ pub mod ask;
 mod btf;
 #[cfg(feature = "bench")]
 mod empty;
+mod exits;
 mod features;
 mod footprint;
 mod kernel;

@@ -32,6 +32,8 @@ pub struct LoadOptions {
     pub exec_records: bool,
     /// Write a record for each exit of a watched process.
     pub exit_records: bool,
+    /// Tests end with their process, where the kernel tells how it ended ([`super::Features::exits`]).
+    pub follow_exits: bool,
     /// An object that takes the embedded one's place.
     pub object: Option<PathBuf>,
     /// Leave `uprobe_multi` unused, as on a kernel that lacks it.
@@ -88,6 +90,7 @@ impl Default for LoadOptions {
             scope: Scope::Node,
             exec_records: false,
             exit_records: false,
+            follow_exits: false,
             object: None,
             no_uprobe_multi: false,
             no_sleepable: false,

@@ -120,5 +120,5 @@ pub(super) fn load_probe(
         }
         AttachMethod::PerfEvent { pmu }
     };
-    Ok((program, Features { attach, sleepable }))
+    Ok((program, Features { attach, sleepable, exits: false }))
 }

@@ -23,12 +23,26 @@ pub struct GateProcessArgs {
     /// Watch only the filesystem that holds this path; may be repeated.
     #[arg(long, value_name = "PATH")]
     only: Vec<PathBuf>,
+    /// Every process of the node is watched.
+    #[arg(long)]
+    node: bool,
+    /// Of the node, only files that this glob matches; may be repeated.
+    #[arg(long, value_name = "GLOB")]
+    file: Vec<String>,
 }
 
 impl From<GateProcessArgs> for ProcessOptions {
     fn from(args: GateProcessArgs) -> Self {
-        let GateProcessArgs { agent, deadline_ms, max_held, tree_map, only } = args;
+        let GateProcessArgs { agent, deadline_ms, max_held, tree_map, only, node, file } = args;
         let filesystems = if only.is_empty() { Filesystems::Local } else { Filesystems::Only(only) };
-        Self { agent, deadline: Duration::from_millis(deadline_ms), max_held, filesystems, tree_map }
+        Self {
+            agent,
+            deadline: Duration::from_millis(deadline_ms),
+            max_held,
+            filesystems,
+            tree_map,
+            node,
+            files: file,
+        }
     }
 }

@@ -174,6 +174,8 @@ fn the_gate_process_understands_what_the_agent_passes() {
             deadline: Duration::from_millis(1_500),
             max_held: 9,
             tree_map: filesystems == Filesystems::Local,
+            node: filesystems == Filesystems::Local,
+            files: vec!["/a b/*".to_owned(), "--node".to_owned()],
             filesystems,
         };
         let args = ["sidecar", "gate-process"].map(OsString::from).into_iter().chain(options.to_args());

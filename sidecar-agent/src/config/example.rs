@@ -79,7 +79,9 @@ fn one(out: &mut String, key: &Key, name: &str, indent: &str) {
         }
     }
     let value = match &key.field {
-        Field::Switch(_) | Field::Number { .. } | Field::Count { .. } => key.value(&defaults),
+        Field::Switch(_) | Field::Number { .. } | Field::Count { .. } | Field::FirstEvent(_) => {
+            key.value(&defaults)
+        }
         Field::Address(_)
         | Field::Path(_)
         | Field::Texts { .. }

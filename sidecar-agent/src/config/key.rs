@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use super::scalar::Scalar;
-use super::{Config, Fault, FunctionConfig, HandlerConfig, ProbeConfig, Sink};
+use super::{Config, Fault, FirstEvent, FunctionConfig, HandlerConfig, ProbeConfig, Sink};
 
 /// One key of the section.
 pub struct Key {
@@ -34,6 +34,7 @@ pub(super) enum Field {
         max: u64,
         power_of_two: bool,
     },
+    FirstEvent(fn(&mut Config) -> &mut FirstEvent),
     Address(fn(&mut Config) -> &mut SocketAddr),
     /// An absolute path; empty is none.
     Path(fn(&mut Config) -> &mut String),
@@ -57,6 +58,7 @@ impl Key {
             Field::Number { min, max, .. } => format!("{min} to {max}"),
             Field::Count { min, max, power_of_two: false, .. } => format!("{min} to {max}, whole"),
             Field::Count { min, max, power_of_two: true, .. } => format!("{min} to {max}, a power of two"),
+            Field::FirstEvent(_) => FirstEvent::ALL.map(FirstEvent::name).join(", "),
             Field::Address(_) => "address:port".to_owned(),
             Field::Path(_) => "absolute path, or empty".to_owned(),
             Field::Texts { what, .. } => format!("list of {what}"),
@@ -72,6 +74,7 @@ impl Key {
             Field::Switch(place) => place(&mut config).to_string(),
             Field::Number { place, .. } => place(&mut config).to_string(),
             Field::Count { place, .. } => place(&mut config).to_string(),
+            Field::FirstEvent(place) => place(&mut config).name().to_owned(),
             Field::Address(place) => place(&mut config).to_string(),
             Field::Path(place) if place(&mut config).is_empty() => "(none)".to_owned(),
             Field::Path(place) => place(&mut config).clone(),
@@ -105,6 +108,7 @@ impl Key {
             Field::Switch(place) => json!(*place(&mut config)),
             Field::Number { place, .. } => json!(*place(&mut config)),
             Field::Count { place, .. } => json!(*place(&mut config)),
+            Field::FirstEvent(place) => json!(place(&mut config).name()),
             Field::Address(place) => json!(place(&mut config).to_string()),
             Field::Path(place) => json!(*place(&mut config)),
             Field::Texts { place, .. } => json!(*place(&mut config)),
@@ -121,6 +125,7 @@ impl Key {
             Field::Switch(_)
             | Field::Number { .. }
             | Field::Count { .. }
+            | Field::FirstEvent(_)
             | Field::Address(_)
             | Field::Path(_)
             | Field::Texts { .. }
@@ -148,6 +153,13 @@ impl Key {
                     return Err(Fault::Range { found: count.to_string(), range: self.range() });
                 }
                 *place(config) = count;
+            }
+            Field::FirstEvent(place) => {
+                let text = scalar.text()?;
+                *place(config) = FirstEvent::of(&text).ok_or_else(|| Fault::Type {
+                    wants: FirstEvent::ALL.map(FirstEvent::name).join(" or "),
+                    found: scalar.describe(),
+                })?;
             }
             Field::Address(place) => {
                 let text = scalar.text()?;

@@ -271,6 +271,22 @@ pub static KEYS: &[Key] = &[
         ),
     ),
     fixed(
+        "the gate is started once, with the agent",
+        key(
+            "discovery.first_event",
+            "With guarantee, a program that starts waits until its probes are on: each, or those that `discovery.files` matches.",
+            Field::FirstEvent(|c| &mut c.discovery.first_event),
+        ),
+    ),
+    fixed(
+        "the gate is started once, with the agent",
+        key(
+            "discovery.first_event_deadline",
+            "Seconds that a program waits at most.",
+            number(|c| &mut c.discovery.first_event_deadline, 0.001, 2.0),
+        ),
+    ),
+    fixed(
         "files are opened once, when the agent starts",
         key("sinks", "Where `sidecar run` writes its events.", Field::Sinks),
     ),

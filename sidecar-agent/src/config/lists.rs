@@ -96,6 +96,7 @@ impl Loader<'_> {
             Field::Switch(_)
             | Field::Number { .. }
             | Field::Count { .. }
+            | Field::FirstEvent(_)
             | Field::Address(_)
             | Field::Path(_) => {}
         }

@@ -11,6 +11,7 @@ mod error;
 mod example;
 mod expand;
 mod file;
+mod first_event;
 mod functions;
 mod handlers;
 mod handlers_load;
@@ -41,6 +42,7 @@ pub use env::environment;
 pub use error::{ConfigError, EX_CONFIG, Fault};
 pub use example::example;
 pub use file::{DEFAULT_FILE, FileText, MAX_FILE_BYTES, read, read_file};
+pub use first_event::FirstEvent;
 pub use functions::{FunctionConfig, FunctionName, FunctionPlace};
 pub use handlers::{
     Action, CommandAction, HANDLER_TYPES, HandlerConfig, HttpAction, JsonlAction, Secret, When,
@@ -187,6 +189,10 @@ pub struct Discovery {
     pub ring_bytes: u64,
     /// Most sites that can be watched at a time.
     pub max_specs: u64,
+    /// Whether programs wait for their probes.
+    pub first_event: FirstEvent,
+    /// How long a program waits at most, in seconds.
+    pub first_event_deadline: f64,
 }
 
 /// `http`.
@@ -278,6 +284,8 @@ impl Default for Config {
                 max_string_bytes: 1024,
                 ring_bytes: 2 << 20,
                 max_specs: 4096,
+                first_event: FirstEvent::BestEffort,
+                first_event_deadline: 0.05,
             },
             sinks: vec![Sink::Jsonl { path: "-".to_owned() }],
             handlers: Vec::new(),

@@ -91,6 +91,9 @@ fn key_schema(key: &Key) -> Value {
             let powers = (0..63).map(|power| 1_u64 << power).filter(|power| (min..=max).contains(&power));
             or_variable(json!({ "enum": powers.collect::<Vec<_>>() }))
         }
+        Field::FirstEvent(_) => {
+            or_variable(json!({ "enum": super::FirstEvent::ALL.map(super::FirstEvent::name) }))
+        }
         Field::Address(_) => or_variable(json!({ "type": "string", "pattern": ":[0-9]{1,5}$" })),
         Field::Path(_) => or_variable(json!({ "type": ["string", "null"], "pattern": "^(/.*)?$" })),
         Field::Texts { .. } => list(json!({ "$ref": "#/$defs/text" })),
@@ -110,6 +113,7 @@ fn key_schema(key: &Key) -> Value {
         Field::Number { .. } => number(key.json(&Config::default()).as_f64().unwrap_or_default()),
         Field::Switch(_)
         | Field::Count { .. }
+        | Field::FirstEvent(_)
         | Field::Address(_)
         | Field::Path(_)
         | Field::Texts { .. }

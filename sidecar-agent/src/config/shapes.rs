@@ -70,7 +70,8 @@ impl Field {
             Self::Sinks => Some(&SINKS),
             Self::Handlers => Some(&HANDLERS),
             Self::Functions => Some(&FUNCTIONS),
-            Self::Switch(_)
+            Self::FirstEvent(_)
+            | Self::Switch(_)
             | Self::Number { .. }
             | Self::Count { .. }
             | Self::Address(_)

@@ -99,7 +99,7 @@ pub struct EventCount {
 }
 
 /// The accounting from hit to event: `hits = kept + sampled_out + lost + disabled`,
-/// `kept + recalled = received + not_yet_read`, and `received = processed + queued + dropped` by each reason.
+/// `kept + recalled + aborted = received + not_yet_read`, and `received = processed + queued + dropped` by each reason.
 pub struct Balance {
     /// Hits in scope, counted in the kernel.
     pub hits: u64,
@@ -107,6 +107,8 @@ pub struct Balance {
     pub kept: u64,
     /// Of the sampled-out hits, starts whose record was sent after all, because their test's end was kept.
     pub recalled: u64,
+    /// Tests that ended with their process, and whose record of that went into the ring.
+    pub aborted: u64,
     /// Hits whose record was left out by choice of rate.
     pub sampled_out: u64,
     /// Hits whose record found no room in the ring.

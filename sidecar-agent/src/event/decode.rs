@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use sidecar_common::{
-    MAX_ARGS, MAX_STRING, RECORD_EXEC, RECORD_EXIT, RECORD_HIT, RecordHeader, VALUE_LEN, padded,
+    MAX_ARGS, MAX_STRING, RECORD_ABORT, RECORD_EXEC, RECORD_EXIT, RECORD_HIT, RecordHeader, VALUE_LEN, padded,
 };
 
 /// The value of one argument.
@@ -89,7 +89,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
     let used = used.and_then(|used| bytes.get(..used));
     let used = used.ok_or(DecodeError::Length { says: header.len, has: bytes.len() })?;
     let most = match header.kind {
-        RECORD_HIT => MAX_ARGS,
+        RECORD_HIT | RECORD_ABORT => MAX_ARGS,
         RECORD_EXEC | RECORD_EXIT => 0,
         kind => return Err(DecodeError::Kind(kind)),
     };
@@ -156,10 +156,7 @@ fn header(bytes: &[u8]) -> Option<RecordHeader> {
         unread: u16::from_ne_bytes(take(at)?),
         dropped: u16::from_ne_bytes(take(at)?),
         flags: u16::from_ne_bytes(take(at)?),
-        reserved: {
-            take::<4>(at)?;
-            [0; 2]
-        },
+        exit_code: u32::from_ne_bytes(take(at)?),
         comm: take(at)?,
     })
 }

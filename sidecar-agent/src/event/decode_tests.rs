@@ -81,7 +81,7 @@ pub(crate) fn encode(mut header: RecordHeader, args: &[Arg]) -> Vec<u8> {
         out.extend(bits.to_ne_bytes());
     }
     out.extend(header.flags.to_ne_bytes());
-    out.extend(header.reserved.map(u16::to_ne_bytes).concat());
+    out.extend(header.exit_code.to_ne_bytes());
     out.extend(header.comm);
     out.extend(body);
     out
@@ -170,7 +170,7 @@ fn bad_lengths_kinds_and_counts_are_errors() {
         decode(&patched(&bytes, 0, &u32::MAX.to_ne_bytes())),
         Err(DecodeError::Length { says: u32::MAX, has: 96 })
     );
-    for kind in [0u16, 4, u16::MAX] {
+    for kind in [0u16, 5, u16::MAX] {
         assert_eq!(decode(&patched(&bytes, 4, &kind.to_ne_bytes())), Err(DecodeError::Kind(kind)));
     }
     assert_eq!(decode(&patched(&bytes, 6, &[13])), Err(DecodeError::Args { kind: RECORD_HIT, argc: 13 }));

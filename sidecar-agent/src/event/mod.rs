@@ -2,6 +2,7 @@
 //!
 //! [`decode`] parses the bytes of the ring and copies out; [`Event::from_record`] gives them meaning by a
 //! mapping; [`write_line`] makes the line of the report.
+mod aborted;
 mod build;
 mod decode;
 mod json;

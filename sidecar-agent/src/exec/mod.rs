@@ -1,6 +1,5 @@
 //! Runs a command as if sidecar were not there, and shows on the terminal how it goes.
 pub mod command;
-mod holding;
 mod outcome;
 mod report;
 pub mod signals;

@@ -13,7 +13,6 @@ use sidecar_common::Status;
 use super::{
     Outcome,
     command::{self, Child, CommandError},
-    holding::Holding,
     report::{Report, SharedSummary},
     signals::Signals,
     terminal::{Progress, Surroundings},
@@ -24,7 +23,7 @@ use crate::{
     cli::{ExecArgs, When},
     config::{self, Config, ConfigError},
     gate::{self, GateStats},
-    observe::{Observer, OnFull, Options, PATIENCE, QUEUE_BYTES, Totals, own_cost},
+    observe::{Holding, Observer, OnFull, Options, PATIENCE, QUEUE_BYTES, Totals, own_cost},
     sinks::{JsonlSink, SinkProbe, Target},
 };
 
@@ -298,6 +297,8 @@ fn cost(totals: &Totals, wall: Duration, life: Duration) -> Cost {
         sampled_out: counters.sampled_out,
         recalled: counters.recalled,
         recall_lost: counters.recall_lost,
+        aborted: counters.aborted,
+        abort_lost: counters.abort_lost,
         lost: counters.lost,
         dropped: totals.queue.dropped(),
         read_faults: counters.read_faults,

@@ -3,6 +3,7 @@
 use super::mounts::Filesystems;
 use super::process::ProcessOptions;
 use super::stats::GateStats;
+use super::watchdog;
 use super::wire::{MAX_LEN, Stage, ToAgent, ToGate, WireError};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::io::Errno;
@@ -39,6 +40,8 @@ pub struct Options {
     /// A BPF map of the watched processes for the gate process ([`super::tree_map`]). Without it, they are
     /// the agent's descendants.
     pub tree: Option<OwnedFd>,
+    /// The whole node is watched: the files that these globs match, or without any, every file.
+    pub node: Option<Vec<String>>,
 }
 
 impl Default for Options {
@@ -48,6 +51,7 @@ impl Default for Options {
             max_held: 1_024,
             filesystems: Filesystems::Local,
             tree: None,
+            node: None,
         }
     }
 }
@@ -79,6 +83,11 @@ pub enum GateError {
     /// The gate process has ended; nobody is held any more.
     #[error("the gate process has ended, so programs are no longer held until they are watched")]
     Ended,
+    /// The gate process was stopped, and was killed, so that nobody waits for it.
+    #[error(
+        "the gate process was stopped and had to be ended; programs are no longer held until they are watched"
+    )]
+    Stopped,
     /// Receiving from the gate process failed.
     #[error("receiving from the gate process failed: {0}")]
     Receive(io::Error),
@@ -141,6 +150,8 @@ impl Gate {
             max_held: options.max_held,
             filesystems: options.filesystems.clone(),
             tree_map: options.tree.is_some(),
+            node: options.node.is_some(),
+            files: options.node.clone().unwrap_or_default(),
         }
     }
 
@@ -254,6 +265,18 @@ impl Gate {
         }
         self.end();
         self.stats()
+    }
+
+    /// Whether nothing stops the gate process from letting go. If something does, it is killed, and everyone goes on.
+    ///
+    /// # Errors
+    /// [`GateError::Stopped`].
+    pub fn look_after(&self) -> Result<(), GateError> {
+        if !watchdog::is_stopped(self.pid) {
+            return Ok(());
+        }
+        self.end();
+        Err(GateError::Stopped)
     }
 
     fn end(&self) {

@@ -8,7 +8,7 @@ use rustix::net::SocketType;
 use rustix::net::sockopt::socket_type;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -25,6 +25,10 @@ pub struct ProcessOptions {
     pub filesystems: Filesystems,
     /// Standard output is the BPF map of the watched processes ([`tree_map`]).
     pub tree_map: bool,
+    /// The whole node is watched, not the agent's tree.
+    pub node: bool,
+    /// Then, globs of the files that are asked for; none: every file.
+    pub files: Vec<String>,
 }
 
 impl ProcessOptions {
@@ -39,6 +43,10 @@ impl ProcessOptions {
         if self.tree_map {
             args.push("--tree-map".into());
         }
+        if self.node {
+            args.push("--node".into());
+        }
+        args.extend(self.files.iter().map(|glob| format!("--file={glob}").into()));
         if let Filesystems::Only(paths) = &self.filesystems {
             for path in paths {
                 let mut arg = OsString::from("--only=");
@@ -93,14 +101,17 @@ pub fn tree_map() -> io::Result<OwnedFd> {
     io::stdout().as_fd().try_clone_to_owned()
 }
 
-/// Runs the gate until the agent ends or says so. `is_watched` tells whether a process is in the tree; it is
-/// asked for each exec on the machine, so it should be quick.
+/// Runs the gate until the agent ends or says so. `is_watched` tells whether a process that executes a file is to wait; it
+/// is asked for each exec on the machine, so it should be quick.
 ///
 /// Call it from the process's only thread.
 ///
 /// # Errors
 /// See [`GateProcessError`].
-pub fn run(options: &ProcessOptions, is_watched: impl FnMut(u32) -> bool) -> Result<(), GateProcessError> {
+pub fn run(
+    options: &ProcessOptions,
+    is_watched: impl FnMut(u32, BorrowedFd<'_>) -> bool,
+) -> Result<(), GateProcessError> {
     let stdin = io::stdin();
     if socket_type(stdin.as_fd()) != Ok(SocketType::SEQPACKET) {
         return Err(GateProcessError::NotStartedByAgent);

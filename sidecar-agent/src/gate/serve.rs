@@ -44,7 +44,7 @@ pub(super) struct Server<'a, F> {
     dirty: bool,
 }
 
-impl<'a, F: FnMut(u32) -> bool> Server<'a, F> {
+impl<'a, F: FnMut(u32, BorrowedFd<'_>) -> bool> Server<'a, F> {
     pub(super) fn start(
         options: &'a ProcessOptions,
         socket: BorrowedFd<'a>,
@@ -221,7 +221,7 @@ impl<'a, F: FnMut(u32) -> bool> Server<'a, F> {
         let pid = event.pid().unsigned_abs();
         let who = if pid == self.options.agent || event.pid() == getpid().as_raw() {
             Who::Own
-        } else if (self.is_watched)(pid) {
+        } else if (self.is_watched)(pid, file) {
             Who::Watched
         } else {
             Who::Stranger

@@ -11,6 +11,9 @@ const MAX_READ: u64 = 171;
 /// Descriptors kept free for everything but events.
 const SPARE_FILES: u64 = 32;
 
+/// As `nice` has it.
+const NICENESS: i32 = -10;
+
 /// Leaves the terminal, the directory, and the inherited descriptors, and asks to be the last to be killed.
 pub(super) fn detach() -> Result<(), Errno> {
     let terminal = [Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP, Signal::SIGTTIN];
@@ -26,7 +29,9 @@ pub(super) fn detach() -> Result<(), Errno> {
         // The descriptor of the listing itself is in the list and closed already.
         let _ = close(fd);
     }
-    // Only names and preferences: nothing depends on them.
+    // Only names and preferences: nothing depends on them. Execs wait for this process to get the processor, so it comes
+    // before ordinary ones where that is permitted.
+    let _ = rustix::process::setpriority_process(None, NICENESS);
     let _ = fs::write("/proc/self/comm", "sidecar-gate");
     let _ = fs::write("/proc/self/oom_score_adj", "-500");
     Ok(())

@@ -5,8 +5,8 @@ use std::{fmt, mem::size_of};
 
 use serde::Serialize;
 use sidecar_common::{
-    BoostState, Counters, HELD_WAYS, HeldSet, HeldStart, Histogram, MAX_HELD, MAX_SIGNALS, SignalState, Spec,
-    StatusTable,
+    BoostState, Counters, HELD_WAYS, HeldSet, HeldStart, Histogram, MAX_HELD, MAX_SIGNALS, OPEN_BUCKETS,
+    SignalState, Spec, StatusTable,
 };
 
 use super::{Budget, MOST_EVENT_BYTES};
@@ -80,6 +80,7 @@ pub fn needs(config: &Config) -> Needs {
         + u64::from(capacity.histograms) * size(size_of::<Histogram>())
         + STATUS_TABLES * size(size_of::<StatusTable>())
         + size(MAX_SIGNALS * (size_of::<SignalState>() + size_of::<BoostState>()))
+        + u64::from(OPEN_BUCKETS) * size(size_of::<u64>())
         + TREE * TREE_ENTRY;
     Needs {
         program: PROGRAM,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::handlers::Handlers;
-use super::parts::{HttpFigures, governor, http};
+use super::parts::{HttpFigures, gate, governor, http};
 use super::registry::Health;
 use super::report::Component;
 use super::states::{
@@ -77,6 +77,10 @@ impl Checks {
         if let Some(runtime) = &snapshot.runtime {
             health.set("governor", governor(&runtime.governor));
             self.handlers.update(health, &runtime.handlers, threshold, now);
+            if let Some(figures) = &runtime.gate {
+                let missed = self.losses.grew("gate", figures.missed, now);
+                health.set("gate", gate(figures, missed));
+            }
         }
     }
 

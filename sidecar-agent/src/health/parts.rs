@@ -2,11 +2,13 @@
 
 use super::report::Component;
 use super::states::{
-    CONFIG_REFUSED, CONFIG_WELL, GOVERNOR_FULL, GOVERNOR_STEPPED, HTTP_CROWDED, HTTP_ENDED, HTTP_LISTENING,
-    KERNEL_LOADED, KERNEL_MISSING, PROGRAMS_MISSING, PROGRAMS_OFF, PROGRAMS_SUSPENDED, PROGRAMS_WATCHING,
+    CONFIG_REFUSED, CONFIG_WELL, GATE_ENDED, GATE_HOLDING, GATE_MISSED, GATE_MISSING, GOVERNOR_FULL,
+    GOVERNOR_STEPPED, HTTP_CROWDED, HTTP_ENDED, HTTP_LISTENING, KERNEL_LOADED, KERNEL_MISSING,
+    PROGRAMS_MISSING, PROGRAMS_OFF, PROGRAMS_SUSPENDED, PROGRAMS_WATCHING,
 };
 use crate::config::Place;
 use crate::governor::{Level as Step, View};
+use crate::metrics::{GateFigures, GateState};
 
 /// The component `kernel`: the reason why BPF is unavailable, or none.
 #[must_use]
@@ -98,4 +100,19 @@ pub(super) fn http(figures: &HttpFigures, crowded: bool) -> Component {
         .count("connections", figures.open)
         .count("max_connections", figures.limit)
         .count("crowded", figures.crowded)
+}
+
+/// The component `gate`; `missed` says whether execs went on unheld lately.
+pub(super) fn gate(figures: &GateFigures, missed: bool) -> Component {
+    let component = match &figures.state {
+        GateState::Missing(why) => Component::with(&GATE_MISSING, why),
+        GateState::Ended(why) => Component::with(&GATE_ENDED, why),
+        GateState::Holding if missed => Component::of(&GATE_MISSED),
+        GateState::Holding => Component::of(&GATE_HOLDING),
+    };
+    component
+        .count("waiting", figures.waiting)
+        .count("missed", figures.missed)
+        .count("filesystems", figures.filesystems)
+        .count("left_out", figures.left_out)
 }

@@ -80,5 +80,11 @@ states! {
         "every connection was taken lately, and clients may have waited; raise http.max_connections";
     HTTP_ENDED: "http", Unhealthy, "the server has ended; restart the agent";
 
+    GATE_HOLDING: "gate", Healthy, "programs are held until their probes are on";
+    GATE_MISSED: "gate", Degraded,
+        "programs went on before their probes were on lately, so that first events may be missing";
+    GATE_ENDED: "gate", Degraded, "programs are no longer held, so that first events may be missing; restart the agent";
+    GATE_MISSING: "gate", Degraded, "programs are not held, so that first events may be missing";
+
     RUNTIME_STOPPED: "runtime", Unhealthy, "it does not run; start it";
 }

@@ -18,7 +18,7 @@ use crate::mapping::RETURN;
 use crate::sinks::SinkStats;
 
 /// Series that one probe takes: its counters, and its histogram's buckets, sum and count.
-const PROBE_SERIES: usize = 10;
+const PROBE_SERIES: usize = 13;
 const HISTOGRAM_SERIES: usize = HISTOGRAM_BUCKETS + 2;
 
 /// Why a sink itself drops an event: [`SinkStats::write_failed`], [`SinkStats::serialize_failed`].
@@ -128,6 +128,9 @@ impl Page<'_> {
                 truncated,
                 recalled,
                 recall_lost,
+                aborted,
+                abort_lost,
+                gave_way,
                 ..
             } = probe.counters;
             for (family, value) in [
@@ -141,6 +144,9 @@ impl Page<'_> {
                 (families::TRUNCATED, truncated),
                 (families::RECALLED, recalled),
                 (families::RECALL_LOST, recall_lost),
+                (families::ABORTED, aborted),
+                (families::ABORT_LOST, abort_lost),
+                (families::GAVE_WAY, gave_way),
             ] {
                 self.add(family, &labels, value as f64);
             }
@@ -172,6 +178,11 @@ impl Page<'_> {
     }
 
     fn events(&mut self, probe: &ProbeStats) {
+        if probe.is_start {
+            let Counters { aborted, abort_lost, .. } = probe.counters;
+            let labels = self.admitted.admit("event", 1, &["test_failure", Status::Aborted.name()]);
+            self.add(families::EVENTS, labels, (aborted + abort_lost) as f64);
+        }
         if !probe.has_status {
             // Each of the three only grows; hits - disabled could be seen to step back between two updates.
             let Counters { kept, sampled_out, lost, .. } = probe.counters;

@@ -50,6 +50,12 @@ families! {
         "Sampled-out starts whose record was sent after all; part of sidecar_sampled_out_total.";
     RECALL_LOST = "sidecar_recall_lost_total", COUNTER, ["provider", "marker"],
         "Sampled-out starts that were to be sent after all, but the ring had no room.";
+    ABORTED = "sidecar_aborted_total", COUNTER, ["provider", "marker"],
+        "Tests that ended with their process, by the marker of their start: records of that in the ring.";
+    ABORT_LOST = "sidecar_abort_lost_total", COUNTER, ["provider", "marker"],
+        "Tests that ended with their process, but the ring had no room for the record of that.";
+    GAVE_WAY = "sidecar_held_gave_way_total", COUNTER, ["provider", "marker"],
+        "Starts that were held no longer before their test's end, as there was no room for so many.";
     DURATION = "sidecar_test_duration_seconds", HISTOGRAM, ["provider", "marker"],
         "Durations that markers carried, counted in the kernel, whatever was sampled.";
     CALLS = "sidecar_function_duration_seconds", HISTOGRAM, ["provider", "marker"],
@@ -164,6 +170,14 @@ families! {
         "Events that slow clients of the stream lost, each counted for each of them.";
     ENABLED = "sidecar_enabled", GAUGE, [],
         "1 if the configuration wants anything watched.";
+    GATE_HOLDING = "sidecar_gate_holding", GAUGE, [],
+        "1 while programs are held until their probes are on.";
+    GATE_EXECS = "sidecar_gate_execs_total", COUNTER, ["outcome"],
+        "Execs that the gate was asked for, by what became of them.";
+    GATE_WAITING = "sidecar_gate_waiting", GAUGE, [],
+        "Execs that wait at the gate.";
+    GATE_LONGEST = "sidecar_gate_longest_wait_seconds", GAUGE, [],
+        "The longest that an exec has waited at the gate.";
     BUILD_INFO = "sidecar_build_info", GAUGE, ["version", "arch", "kernel_abi", "kernel_object"],
         "1; the labels say what is running.";
 }

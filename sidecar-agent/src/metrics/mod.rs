@@ -14,7 +14,8 @@ mod snapshot;
 pub use registry::{BuildInfo, CONTENT_TYPE, Metrics, MetricsError};
 pub use series::{MAX_SERIES, OTHER};
 pub use snapshot::{
-    FolderStats, ProbeStats, RuntimeFigures, SignalBoost, Snapshot, Source, StreamEvents, Usage,
+    FolderStats, GateFigures, GateState, ProbeStats, RuntimeFigures, SignalBoost, Snapshot, Source,
+    StreamEvents, Usage,
 };
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::collector::Page;
 use super::families;
 use super::series::clean;
-use super::snapshot::{RuntimeFigures, SignalBoost};
+use super::snapshot::{GateFigures, GateState, RuntimeFigures, SignalBoost};
 use crate::handlers::{HandlerStats, Reason};
 
 /// Series of one handler: what it received, an outcome each, the queue, what is in flight, and the failures in a row.
@@ -67,6 +67,20 @@ impl Page<'_> {
         self.add(families::STREAM_WAITING, none, events.waiting as f64);
         self.add(families::ENABLED, none, f64::from(u8::from(figures.enabled)));
         figures.handlers.iter().for_each(|handler| self.handler(handler));
+        if let Some(gate) = &figures.gate {
+            self.gate(gate);
+        }
+    }
+
+    fn gate(&mut self, gate: &GateFigures) {
+        let none = [""; 0];
+        let holding = u8::from(gate.state == GateState::Holding);
+        self.add(families::GATE_HOLDING, none, holding.into());
+        for (outcome, count) in &gate.outcomes {
+            self.add(families::GATE_EXECS, [outcome], *count as f64);
+        }
+        self.add(families::GATE_WAITING, none, gate.waiting as f64);
+        self.add(families::GATE_LONGEST, none, gate.longest_ns as f64 / 1e9);
     }
 
     fn handler(&mut self, stats: &HandlerStats) {

@@ -33,6 +33,8 @@ pub struct ProbeStats {
     pub event_type: String,
     /// The type that its events have when the status is a failure, where that differs.
     pub failure_type: Option<String>,
+    /// A hit is a test's start, so `counters.aborted` and `abort_lost` say how many ended with their process.
+    pub is_start: bool,
     /// The marker has a status argument, so `counters.statuses` says how its hits ended.
     pub has_status: bool,
     /// Sums over all specs of the probe, retired ones included.
@@ -88,6 +90,36 @@ pub struct StreamEvents {
     pub waiting: u64,
 }
 
+/// Whether programs are held until their probes are on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GateState {
+    /// They are.
+    Holding,
+    /// They never were, and why.
+    Missing(String),
+    /// They are no longer, and why.
+    Ended(String),
+}
+
+/// The gate. Execs that it was asked for are the sum of `outcomes` and those that wait now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GateFigures {
+    /// Whether it holds.
+    pub state: GateState,
+    /// Execs by what became of them (a closed set of words).
+    pub outcomes: Vec<(&'static str, u64)>,
+    /// Execs that wait now.
+    pub waiting: u64,
+    /// Execs of which first events may be missing.
+    pub missed: u64,
+    /// The longest wait in nanoseconds.
+    pub longest_ns: u64,
+    /// Filesystems on which programs are held.
+    pub filesystems: u64,
+    /// Filesystems on which they are not.
+    pub left_out: u64,
+}
+
 /// The runtime around an observer.
 #[derive(Clone, Debug)]
 pub struct RuntimeFigures {
@@ -111,6 +143,8 @@ pub struct RuntimeFigures {
     pub stream_events: StreamEvents,
     /// Whether the configuration wants anything watched.
     pub enabled: bool,
+    /// The gate, if one is wanted.
+    pub gate: Option<GateFigures>,
 }
 
 /// Folders that are watched for files that appear.

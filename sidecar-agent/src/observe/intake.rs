@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use sidecar_common::{RECORD_EXEC, RECORD_HIT, RecordHeader};
+use sidecar_common::{RECORD_ABORT, RECORD_EXEC, RECORD_HIT, RecordHeader};
 
 use super::{containers::Containers, tallies::Tallies};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     reason = "it is taken apart at once, and a box for each event costs more"
 )]
 pub(super) enum Taken {
-    /// A hit.
+    /// A hit, or a test that ended with its process.
     Event(Event),
     /// A program was executed in this process.
     Executed(u32),
@@ -66,7 +66,7 @@ impl Intake {
         if kind == RECORD_EXEC {
             return Taken::Executed(pid);
         }
-        if kind != RECORD_HIT {
+        if kind != RECORD_HIT && kind != RECORD_ABORT {
             return Taken::Nothing;
         }
         self.tallies.received.fetch_add(1, Ordering::Relaxed);
@@ -74,7 +74,8 @@ impl Intake {
         match self.known(spec, generation, probe) {
             Some(known) => {
                 let reading = Reading::with_names(&known.probe.mapping, &known.names);
-                let mut event = Event::from_site(&record, &reading, offset_ns);
+                let read = if kind == RECORD_ABORT { Event::aborted } else { Event::from_site };
+                let mut event = read(&record, &reading, offset_ns);
                 event.container_id = self.containers.of(event.cgroup_id);
                 Taken::Event(event)
             }

@@ -12,7 +12,9 @@ mod cost;
 mod drain;
 mod folders;
 mod globs;
+mod holding;
 mod intake;
+mod letting_go;
 mod mapped;
 mod pace;
 mod priority;
@@ -47,6 +49,7 @@ use tokio::sync::oneshot;
 pub(crate) use clock::monotonic_ns;
 pub use cost::{OwnCost, own_cost};
 pub use drain::OnFull;
+pub use holding::{GateHandle, Holding};
 pub use shared::{Totals, Wanted};
 pub use steering::Steering;
 
@@ -142,6 +145,7 @@ impl Observer {
             max_frames: if returns { sidecar_common::MAX_FRAMES } else { 0 },
             scope: options.scope,
             exec_records: config.discovery.exec,
+            follow_exits: true,
             object: options.object,
             ..LoadOptions::from_environment()
         };
@@ -313,6 +317,12 @@ impl Images {
     #[must_use]
     pub fn consider(&self, file: &File, path: &Path) -> Outcome {
         self.shared.consider(file, path)
+    }
+
+    /// Whether every probe is off, so that what is looked at now is not known later.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.shared.suspended.load(Ordering::Acquire)
     }
 
     /// Looks at an open file, and at the wanted libraries that it needs.

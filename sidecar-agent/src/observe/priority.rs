@@ -1,4 +1,4 @@
-//! The priority of the threads between the ring and the consumer.
+//! The priority of the threads between the ring and the consumer, and of the one that programs wait for.
 //!
 //! Tests that keep every processor busy would hold up an equal for longer than the ring and the queue have room for.
 //! These threads need the same little time either way, only sooner.
@@ -11,6 +11,6 @@ const NICENESS: i32 = -10;
 pub(super) fn raise() {
     // None is the calling thread alone, because Linux has priorities for threads.
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-        tracing::debug!("a thread of the data path has ordinary priority: {error}");
+        tracing::debug!("a thread has ordinary priority: {error}");
     }
 }

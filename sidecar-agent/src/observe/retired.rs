@@ -28,6 +28,9 @@ pub(super) fn add(to: &mut Counters, from: &Counters) {
         unmatched,
         overwritten,
         evicted,
+        aborted,
+        abort_lost,
+        gave_way,
     } = from;
     to.hits += hits;
     to.kept += kept;
@@ -44,6 +47,9 @@ pub(super) fn add(to: &mut Counters, from: &Counters) {
     to.unmatched += unmatched;
     to.overwritten += overwritten;
     to.evicted += evicted;
+    to.aborted += aborted;
+    to.abort_lost += abort_lost;
+    to.gave_way += gave_way;
     for (to, from) in to.statuses.iter_mut().zip(statuses) {
         *to += from;
     }
@@ -117,6 +123,9 @@ mod tests {
             unmatched: 13,
             overwritten: 14,
             evicted: 15,
+            aborted: 16,
+            abort_lost: 17,
+            gave_way: 18,
         };
         let mut retired = Retired::default();
         let probe = known();
@@ -126,6 +135,7 @@ mod tests {
         assert_eq!((total.hits, total.bytes, total.statuses[8]), (2, 18, 18));
         assert_eq!((total.recalled, total.recall_lost, total.held), (20, 22, 24));
         assert_eq!((total.unmatched, total.overwritten, total.evicted), (26, 28, 30));
+        assert_eq!((total.aborted, total.abort_lost, total.gave_way), (32, 34, 36));
         assert_eq!(retired.entries().count(), 1);
     }
 

@@ -14,11 +14,12 @@ use std::{
     },
 };
 
-use sidecar_common::{Counters, RATE_ONE, SignalState};
+use sidecar_common::{Counters, RATE_ONE, SignalState, Status};
 
 use super::{
     ObserveError,
     attacher::KernelAttacher,
+    letting_go,
     retired::{Retired, add},
     say::{Speaker, shown},
     tallies::Tallies,
@@ -117,6 +118,8 @@ pub(super) struct Shared {
     pub(super) look_again: AtomicBool,
     /// Wakes the thread that looks at programs.
     pub(super) waker: OnceLock<SyncSender<u32>>,
+    /// Holds programs until they were looked at.
+    pub(super) gate: OnceLock<super::GateHandle>,
     pub(super) ring_bytes: u64,
     /// Names of libraries that are wanted.
     pub(super) libraries: Mutex<Vec<String>>,
@@ -184,6 +187,7 @@ impl Shared {
             suspended: AtomicBool::new(!config.enabled),
             look_again: AtomicBool::new(false),
             waker: OnceLock::new(),
+            gate: OnceLock::new(),
             ring_bytes: options.ring_bytes.into(),
             libraries: Mutex::default(),
             scope: options.scope,
@@ -271,8 +275,14 @@ impl Shared {
     /// Takes the probes off every image, or where that takes long, has the kernel pass over their hits. What the
     /// ring holds is then all that will come.
     pub(super) fn let_go(&self) {
+        if let Err(error) = self.kernel().ignore_exits() {
+            tracing::error!("exits are still followed: {error}");
+        }
         match self.features.attach {
-            AttachMethod::UprobeMulti => self.manager().let_go(),
+            AttachMethod::UprobeMulti => {
+                let links = self.manager().let_go();
+                letting_go::drop_all(links);
+            }
             AttachMethod::PerfEvent { .. } => {
                 if let Err(error) = self.kernel().set_enabled(false) {
                     tracing::error!("probes can't be switched off: {error}");
@@ -282,6 +292,11 @@ impl Shared {
     }
 
     pub(super) fn retire(&self, probes: Vec<Arc<ProbeInfo>>) {
+        for probe in &probes {
+            if let Err(error) = self.kernel().retire_spec(probe.spec) {
+                tracing::error!("a probe's spec can't be retired: {error}");
+            }
+        }
         // The round that the reader is in now may have begun before the probes came off.
         let due = Tallies::read(&self.tallies.emptied) + 2;
         lock(&self.retiring).push((due, probes));
@@ -331,6 +346,8 @@ impl Shared {
                 Err(error) => tracing::error!("counters can't be read: {error}"),
             }
         }
+        // These have no end of their own that was counted.
+        counters.statuses[Status::Aborted as usize] += counters.aborted + counters.abort_lost;
         Totals {
             counters,
             queue,

@@ -32,6 +32,7 @@ fn stats(mapping: &Mapping, kind: ProbeKind) -> ProbeStats {
         sites: 0,
         event_type: mapping.event_type_of(None).into_owned(),
         failure_type: (is_end && mapping.event_type.is_none()).then(failure),
+        is_start: mapping.event == EventKind::TestStart,
         has_status: mapping.position(Role::Status).is_some(),
         counters: Counters::default(),
         histogram: mapping.duration_arg().filter(|_| is_end).map(|_| Histogram::default()),

@@ -106,6 +106,9 @@ impl Steering {
             tracing::error!("probes can't be switched off: {error}");
         }
         let probes = self.shared.manager().forget_all();
+        if let Some(gate) = self.shared.gate.get() {
+            gate.forget();
+        }
         self.shared.retire(probes);
     }
 
@@ -114,7 +117,10 @@ impl Steering {
         if !self.shared.suspended.swap(false, Ordering::AcqRel) {
             return;
         }
-        if let Err(error) = self.shared.kernel().set_enabled(true) {
+        let mut kernel = self.shared.kernel();
+        let watched = kernel.watch_since(super::monotonic_ns()).and_then(|()| kernel.set_enabled(true));
+        drop(kernel);
+        if let Err(error) = watched {
             tracing::error!("probes can't be switched on: {error}");
         }
         self.shared.look_again();

@@ -62,6 +62,7 @@ pub fn run(args: &RunArgs, object: Option<PathBuf>) -> Result<(), RunError> {
         Err(error) => tracing::warn!("it keeps capabilities that it does not use: {error}"),
     }
     let origin = Origin { file: args.config.clone(), listen: args.listen };
-    let start = Start { origin: Some(origin), object, serve: true, sinks: true, ignore_own: true };
+    let start =
+        Start { origin: Some(origin), object, serve: true, sinks: true, ignore_own: true, is_sidecar: true };
     runtime.block_on(agent::live(&config, start))
 }

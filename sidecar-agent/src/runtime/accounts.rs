@@ -64,7 +64,7 @@ fn balance(snapshot: &Snapshot) -> Balance {
         |of: fn(&Counters) -> u64| -> u64 { snapshot.probes.iter().map(|probe| of(&probe.counters)).sum() };
     let (hits, kept) = (sum(|c| c.hits), sum(|c| c.kept));
     let (sampled_out, lost, disabled) = (sum(|c| c.sampled_out), sum(|c| c.lost), sum(|c| c.disabled));
-    let recalled = sum(|c| c.recalled);
+    let (recalled, aborted) = (sum(|c| c.recalled), sum(|c| c.aborted));
     let (queue, received) = (&snapshot.queue, snapshot.records_received);
     let dropped = drops(snapshot.record_drops());
     let all_dropped: u64 = dropped.by_reason.values().sum();
@@ -72,17 +72,18 @@ fn balance(snapshot: &Snapshot) -> Balance {
         hits,
         kept,
         recalled,
+        aborted,
         sampled_out,
         lost,
         disabled,
         received,
-        not_yet_read: (kept + recalled).saturating_sub(received),
+        not_yet_read: (kept + recalled + aborted).saturating_sub(received),
         processed: queue.processed,
         in_flight: snapshot.in_flight,
         queued: queue.len,
         dropped,
         balanced: hits == kept + sampled_out + lost + disabled
-            && kept + recalled >= received
+            && kept + recalled + aborted >= received
             && received == queue.processed + queue.len + all_dropped,
     }
 }
@@ -135,7 +136,8 @@ mod tests {
             sampled_out: 30,
             lost: 6,
             disabled: 4,
-            recalled: 5,
+            recalled: 3,
+            aborted: 2,
             ..Counters::default()
         };
         let queue = QueueStats {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    first_event::FirstEvents,
     rates::Rates,
     reload::{InForce, Origin},
     seen::Seen,
@@ -48,6 +49,7 @@ pub(super) struct Core {
     keeper: OnceLock<Thread>,
     /// Where the HTTP server listens, and what it says of itself.
     pub(super) http: OnceLock<(String, Arc<Load>)>,
+    pub(super) first_events: FirstEvents,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -81,6 +83,7 @@ impl Core {
             stopping: AtomicBool::new(false),
             keeper: OnceLock::new(),
             http: OnceLock::new(),
+            first_events: FirstEvents::default(),
         }
     }
 

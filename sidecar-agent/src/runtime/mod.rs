@@ -10,6 +10,7 @@ mod control;
 mod core;
 mod facade;
 mod fan_out;
+mod first_event;
 mod keeper;
 mod node;
 mod observing;

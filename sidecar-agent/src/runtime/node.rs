@@ -26,7 +26,7 @@ use crate::{
     health::kernel,
     http::{self, Handle, State},
     metrics::{BuildInfo, Metrics},
-    observe::{ObserveError, Observer, OnFull, Options, Totals, Wanted},
+    observe::{Holding, ObserveError, Observer, OnFull, Options, Totals, Wanted},
     sinks::{JsonlSink, Queue, SinkThread, Target, start},
 };
 
@@ -43,6 +43,8 @@ pub struct Start {
     pub sinks: bool,
     /// Whether this process's own program is left out.
     pub ignore_own: bool,
+    /// Whether this program is `sidecar`, which can start its gate process.
+    pub is_sidecar: bool,
 }
 
 /// A running agent. Dropping it detaches every probe.
@@ -55,6 +57,7 @@ pub struct Node {
     watch: Option<config::Watch>,
     keeper: Option<Keeper>,
     observer: Option<Observer>,
+    holding: Option<Holding>,
     grace: Duration,
 }
 
@@ -116,7 +119,18 @@ impl Node {
         };
         let watch = watch(&core, config, start);
         let grace = config.shutdown.grace();
-        Ok(Self { core, queues, sinks, metrics, http, watch, keeper: None, observer: None, grace })
+        Ok(Self {
+            core,
+            queues,
+            sinks,
+            metrics,
+            http,
+            watch,
+            keeper: None,
+            observer: None,
+            holding: None,
+            grace,
+        })
     }
 
     /// Loads the kernel side and starts to watch. Where that can't be, health tells why.
@@ -165,6 +179,8 @@ impl Node {
                 health.step_done("attach", "nothing to attach with");
             }
         }
+        let images = self.observer.as_ref().map(Observer::images);
+        self.holding = self.core.first_events.hold(config, start.is_sidecar, images);
         self.keeper = Some(Keeper::start(Arc::clone(&self.core)).map_err(RuntimeError::System)?);
         Ok(())
     }
@@ -195,6 +211,9 @@ impl Node {
         self.core.health.stopping();
         self.watch = None;
         self.keeper = None;
+        if let Some(holding) = self.holding.take() {
+            tracing::debug!("the gate: {:?}", holding.finish());
+        }
         let totals = self.observer.as_mut().map(Observer::finish);
         let deadline = Instant::now() + self.grace;
         let left = || deadline.saturating_duration_since(Instant::now());

@@ -18,7 +18,8 @@ const MOST_TOLD: usize = 1000;
 /// Longest name that is remembered, in characters.
 const LONGEST: usize = 512;
 
-type Key = (u32, String, Option<u32>);
+/// Process, hash of the test (by the marker's key where there is one: a long id may be cut), and attempt.
+type Key = (u32, Option<u64>, Option<u32>);
 
 struct Running {
     test: Test,
@@ -61,8 +62,10 @@ impl Seen {
 
     /// Takes a test's start or end in.
     pub(super) fn take(&mut self, event: &Event) {
-        let Some(id) = &event.test_id else { return };
-        let key = (event.pid, cut(id), event.attempt);
+        if event.test_id.is_none() {
+            return;
+        }
+        let key = (event.pid, event.sampled_with(), event.attempt);
         match event.kind {
             EventKind::TestStart => {
                 self.number += 1;
@@ -100,8 +103,7 @@ impl Seen {
     }
 
     fn forget_oldest(&mut self) {
-        let oldest =
-            self.running.iter().min_by_key(|(_, running)| running.number).map(|(key, _)| key.clone());
+        let oldest = self.running.iter().min_by_key(|(_, running)| running.number).map(|(key, _)| *key);
         if let Some(oldest) = oldest {
             self.running.remove(&oldest);
             self.omitted += 1;

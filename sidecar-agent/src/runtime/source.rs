@@ -92,6 +92,7 @@ impl Source for NodeSource {
                 streams: core.hub.subscribers() as u64,
                 stream_events: core.hub.stats(),
                 enabled: core.is_enabled(),
+                gate: core.first_events.figures(),
             });
         }
         snapshot

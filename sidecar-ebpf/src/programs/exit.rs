@@ -1,4 +1,4 @@
-//! A process ended: it leaves the tree, and the agent is told.
+//! A process ended: so do its tests, it leaves the tree, and the agent is told.
 
 use aya_ebpf::{
     helpers::{bpf_get_current_pid_tgid, generated::bpf_probe_read_kernel},
@@ -8,27 +8,24 @@ use aya_ebpf::{
 use core::ffi::c_void;
 use sidecar_common::{Control, RECORD_EXIT, SCOPE_TREE};
 
-use super::{control, emit::emit_process, in_tree};
+use super::{abort, control, emit::emit_process, in_tree};
 use crate::maps::TREE;
 
-/// Threads of the group that are still alive, or `None` if it can't be read.
+/// A field of a kernel structure, or `None` if it can't be read.
+#[inline(always)]
+fn field<T: Default>(structure: u64, offset: u32) -> Option<T> {
+    let mut value = T::default();
+    let source = structure.wrapping_add(u64::from(offset)) as *const c_void;
+    // SAFETY: dst is this stack's, of the size given; the helper checks the source address, which comes from the
+    // kernel's own task and an offset from its BTF.
+    let result = unsafe { bpf_probe_read_kernel((&raw mut value).cast(), size_of::<T>() as u32, source) };
+    (result == 0).then_some(value)
+}
+
+/// Threads of the group that are still alive.
 #[inline(always)]
 fn live_threads(task: u64, control: &Control) -> Option<u32> {
-    let mut signal = 0u64;
-    let mut live = 0u32;
-    // SAFETY: dst are this stack's words of the sizes given; the helper checks the source addresses, which
-    // come from the kernel's own task and offsets from its BTF.
-    unsafe {
-        let source = task.wrapping_add(u64::from(control.task_signal)) as *const c_void;
-        if bpf_probe_read_kernel((&raw mut signal).cast(), 8, source) != 0 {
-            return None;
-        }
-        let source = signal.wrapping_add(u64::from(control.signal_live)) as *const c_void;
-        if bpf_probe_read_kernel((&raw mut live).cast(), 4, source) != 0 {
-            return None;
-        }
-    }
-    Some(live)
+    field(field(task, control.task_signal)?, control.signal_live)
 }
 
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
@@ -41,9 +38,17 @@ pub fn process_exit(ctx: RawTracePointContext) -> i32 {
     if tree && !in_tree(tgid) {
         return 0;
     }
-    // The tracepoint fires for each thread; do_exit has counted this one out already.
-    if live_threads(ctx.arg::<u64>(0), switches) != Some(0) {
+    let aborts = switches.follow_exits != 0 && abort::has_open(tgid);
+    if !tree && !aborts && switches.exit_records == 0 {
         return 0;
+    }
+    let task = ctx.arg::<u64>(0);
+    // The tracepoint fires for each thread; do_exit has counted this one out already.
+    if live_threads(task, switches) != Some(0) {
+        return 0;
+    }
+    if aborts {
+        abort::abort_tests(tgid, field(task, switches.task_exit_code).unwrap_or(0));
     }
     if tree {
         let _ = TREE.remove(tgid);

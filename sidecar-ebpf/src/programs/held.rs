@@ -1,4 +1,5 @@
-//! Starts that were sampled out or found no room: held until the test's end tells whether they matter, then sent or let go.
+//! Starts of tests, held until the test's end or the end of its process: then sent, if they matter and were not, or let
+//! go.
 
 use aya_ebpf::{
     bindings::BPF_RB_NO_WAKEUP,
@@ -6,19 +7,20 @@ use aya_ebpf::{
 };
 use core::ffi::c_void;
 use sidecar_common::{
-    Control, HELD_BUSY, HELD_BYTES, HELD_FREE, HELD_STRING, HELD_WAYS, HeldSet, HeldStart, RECORD_PRECIOUS,
-    RecordHeader, Spec, mix,
+    Control, HELD_BUSY, HELD_BYTES, HELD_FREE, HELD_STRING, HELD_WAYS, HeldSet, HeldStart, OPEN_BUCKETS,
+    RECORD_PRECIOUS, RecordHeader, Spec, mix,
 };
 use sidecar_ebpf::boost::Atomics;
 
 use super::{
     add,
     atomic::{Bpf, swap},
+    control,
     emit::{Hit, build},
     memory::{Probed, forget},
     wake::{has_room, submit_flags, unread},
 };
-use crate::maps::{COUNTERS, HELD, HELD_SETS, RECORDS};
+use crate::maps::{COUNTERS, HELD, HELD_SETS, OPEN, RECORDS};
 
 /// Given by [`hold`] if there was no slot.
 pub const NOT_HELD: u64 = u64::MAX;
@@ -113,6 +115,37 @@ impl Test {
         // SAFETY: as above.
         unsafe { swap(self.owner(way), word) };
     }
+
+    /// The slot that a start of this test takes: that of an earlier start of the same test, else a free one, else that of
+    /// the oldest start.
+    #[inline(always)]
+    fn choose(self) -> Slot {
+        let slot = if let Some(way) = self.find(self.tag) {
+            Slot { way, word: self.tag }
+        } else if let Some(way) = self.find(HELD_FREE) {
+            Slot { way, word: HELD_FREE }
+        } else {
+            let way = self.oldest();
+            // SAFETY: an aligned word of an array map's value.
+            Slot { way, word: unsafe { Bpf::load(self.owner(way)) } }
+        };
+        // Else all that follows would be verified once for each slot that there is.
+        forget(slot)
+    }
+}
+
+/// The number of starts that are held of a process, and of others that share its place.
+#[inline(always)]
+pub fn open(tgid: u32) -> Option<*mut u64> {
+    OPEN.get_ptr_mut(tgid % OPEN_BUCKETS)
+}
+
+/// Counts a slot that a process takes (1) or leaves (-1, as it wraps).
+#[inline(always)]
+pub fn count_open(tgid: u32, change: u64) {
+    if let Some(count) = open(tgid) {
+        add(count, change);
+    }
 }
 
 /// A slot, and the word that it was seen with.
@@ -122,28 +155,33 @@ struct Slot {
     word: u64,
 }
 
-/// Holds the start of the test with this key. Gives the bits of strings that could not be read, or [`NOT_HELD`].
+/// Holds the start of the test with this key, which was `sent` or not. Gives the bits of strings that could not be read, or
+/// [`NOT_HELD`].
 #[inline(never)]
-pub fn hold(regs: Probed<'_>, spec: &Spec, hit: &mut Hit, key: u64, control: *const Control) -> u64 {
+pub fn hold(regs: Probed<'_>, spec: &Spec, hit: &mut Hit, key: u64, sent: bool) -> u64 {
+    let Some(control) = control() else { return NOT_HELD };
     let Some(test) = Test::new(key, control) else { return NOT_HELD };
-    // A second start of the same test takes the first one's place.
-    let slot = if let Some(way) = test.find(test.tag) {
-        Slot { way, word: test.tag }
-    } else if let Some(way) = test.find(HELD_FREE) {
-        Slot { way, word: HELD_FREE }
-    } else {
-        let way = test.oldest();
-        // SAFETY: an aligned word of an array map's value.
-        Slot { way, word: unsafe { Bpf::load(test.owner(way)) } }
-    };
-    // Else all that follows would be verified once for each slot that there is.
-    let slot = forget(slot);
+    let mut slot = test.choose();
+    if !test.claim(slot) {
+        // Another processor was quicker. It has one of the others now.
+        slot = test.choose();
+        if !test.claim(slot) {
+            give_way(hit.spec);
+            return NOT_HELD;
+        }
+    }
     let way = slot.way;
     let Some(held) = test.start(way) else { return NOT_HELD };
-    if !test.claim(slot) {
-        return NOT_HELD;
+    if slot.word != HELD_FREE {
+        // SAFETY: the slot lies in an array map's value, and is this processor's.
+        let (tgid, spec) =
+            unsafe { ((&raw const (*held).tgid).read_volatile(), (&raw const (*held).spec).read_volatile()) };
+        count_open(tgid, u64::MAX);
+        if slot.word != test.tag {
+            give_way(spec);
+        }
     }
-    // SAFETY: the slot lies in an array map's value, and is this processor's.
+    // SAFETY: as above.
     let record = unsafe { (&raw mut (*held).record).cast::<u8>() };
     build::<HELD_BYTES, { HELD_STRING as u64 }>(regs, spec, hit, record, true);
     // SAFETY: as above.
@@ -151,16 +189,27 @@ pub fn hold(regs: Probed<'_>, spec: &Spec, hit: &mut Hit, key: u64, control: *co
         (&raw mut (*held).key).write(key);
         (&raw mut (*held).tgid).write(test.tgid);
         (&raw mut (*held).spec).write(hit.spec);
+        (&raw mut (*held).sent).write(u32::from(sent));
         let header = record.cast::<RecordHeader>();
         test.since(way).write_volatile((&raw const (*header).time_ns).read_volatile());
         (&raw const (*header).faults).read_volatile() & (&raw const (*header).strings).read_volatile()
     };
+    count_open(test.tgid, 1);
     test.release(way, test.tag);
     u64::from(faulted)
 }
 
-/// The end of the test with this key was kept under `rate`, or not at all (0): sends the start that is held, if one is,
-/// or lets it go. It is as precious as the end.
+/// Counts a start that is held no longer before its test has ended.
+#[inline(always)]
+fn give_way(spec: u32) {
+    if let Some(counters) = COUNTERS.get_ptr_mut(spec) {
+        // SAFETY: the pointer leads into an array map's value.
+        add(unsafe { &raw mut (*counters).gave_way }, 1);
+    }
+}
+
+/// The end of the test with this key was kept under `rate`, or not at all (0): sends the start that is held, if one is and
+/// was not sent, or lets it go. It is as precious as the end.
 #[inline(never)]
 pub fn settle(key: u64, rate: u64, precious: bool, control: *const Control) {
     let Some(test) = Test::new(key, control) else { return };
@@ -172,33 +221,51 @@ pub fn settle(key: u64, rate: u64, precious: bool, control: *const Control) {
         return;
     }
     // SAFETY: the slot lies in an array map's value, and is this processor's.
-    let (owner, tgid, spec) = unsafe {
+    let (owner, tgid, sent) = unsafe {
         (
             (&raw const (*held).key).read_volatile(),
             (&raw const (*held).tgid).read_volatile(),
-            (&raw const (*held).spec).read_volatile(),
+            (&raw const (*held).sent).read_volatile(),
         )
     };
     if owner != key || tgid != test.tgid {
         // Another test that has the same tag.
         return test.release(way, test.tag);
     }
-    if rate != 0
-        && let Some(counters) = COUNTERS.get_ptr_mut(spec)
-    {
-        let sent = send(held, rate, precious, control);
-        // SAFETY: the pointer leads into an array map's value.
-        add(
-            unsafe { if sent { &raw mut (*counters).recalled } else { &raw mut (*counters).recall_lost } },
-            1,
-        );
+    if rate != 0 && sent == 0 {
+        recall(held, rate, precious, control);
     }
+    count_open(tgid, u64::MAX);
     test.release(way, HELD_FREE);
 }
 
-/// Sends a held record. Whether the ring had room for it.
+/// Sends the record of a start that was not sent, and counts what came of it.
 #[inline(always)]
-fn send(held: *const HeldStart, rate: u64, precious: bool, control: *const Control) -> bool {
+pub fn recall(held: *const HeldStart, rate: u64, precious: bool, control: *const Control) {
+    // SAFETY: the slot lies in an array map's value.
+    let Some(counters) = COUNTERS.get_ptr_mut(unsafe { (&raw const (*held).spec).read_volatile() }) else {
+        return;
+    };
+    let header = |header: *mut RecordHeader| {
+        // SAFETY: the header lies in the live reservation.
+        unsafe {
+            (&raw mut (*header).rate).write(rate);
+            (&raw mut (*header).flags).write(if precious { RECORD_PRECIOUS } else { 0 });
+        }
+    };
+    let sent = send(held, precious, control, header);
+    // SAFETY: the pointer leads into an array map's value.
+    add(unsafe { if sent { &raw mut (*counters).recalled } else { &raw mut (*counters).recall_lost } }, 1);
+}
+
+/// Sends a held record, with a header that is changed first. Whether the ring had room for it.
+#[inline(always)]
+pub fn send(
+    held: *const HeldStart,
+    precious: bool,
+    control: *const Control,
+    change: impl FnOnce(*mut RecordHeader),
+) -> bool {
     let unread = unread();
     if !precious && !has_room(control, unread) {
         return false;
@@ -213,12 +280,8 @@ fn send(held: *const HeldStart, rate: u64, precious: bool, control: *const Contr
         entry.discard(u64::from(BPF_RB_NO_WAKEUP));
         return false;
     }
-    // SAFETY: the reservation begins with the header, 8-aligned.
-    unsafe {
-        let header = record.cast::<RecordHeader>();
-        (&raw mut (*header).rate).write(rate);
-        (&raw mut (*header).flags).write(if precious { RECORD_PRECIOUS } else { 0 });
-    }
+    // The reservation begins with the header, 8-aligned.
+    change(record.cast::<RecordHeader>());
     entry.submit(submit_flags(control, unread));
     true
 }

@@ -92,7 +92,10 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
             1,
         );
         if held && spec.event == EVENT_TEST_START {
-            hold::<SLEEPABLE>(regs, spec, &mut hit, key, control, counters);
+            if hold::<SLEEPABLE>(regs, spec, &mut hit, key, false) {
+                // SAFETY: see above.
+                add(unsafe { &raw mut (*counters).held }, 1);
+            }
         }
         return 0;
     }
@@ -116,28 +119,26 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
             add(&raw mut (*counters).lost, 1);
         }
     }
+    // SAFETY: see above.
+    if held && spec.event == EVENT_TEST_START && unsafe { (*control).follow_exits } != 0 {
+        let sent = outcome == SUBMITTED;
+        if hold::<SLEEPABLE>(regs, spec, &mut hit, key, sent) && !sent {
+            // SAFETY: see above.
+            add(unsafe { &raw mut (*counters).held }, 1);
+        }
+    }
     0
 }
 
-/// Holds a start until its test's end.
+/// Holds a start, which was sent or not, until its test's end. Whether there was a slot for it.
 #[inline(always)]
-fn hold<const SLEEPABLE: bool>(
-    regs: Probed<'_>,
-    spec: &Spec,
-    hit: &mut Hit,
-    key: u64,
-    control: *const Control,
-    counters: *mut Counters,
-) {
-    let mut faulted = held::hold(regs, spec, hit, key, control);
+fn hold<const SLEEPABLE: bool>(regs: Probed<'_>, spec: &Spec, hit: &mut Hit, key: u64, sent: bool) -> bool {
+    let mut faulted = held::hold(regs, spec, hit, key, sent);
     if SLEEPABLE && faulted != 0 && faulted != NOT_HELD {
         fault_in_strings(regs, spec, faulted as u16);
-        faulted = held::hold(regs, spec, hit, key, control);
+        faulted = held::hold(regs, spec, hit, key, sent);
     }
-    if faulted != NOT_HELD {
-        // SAFETY: the pointer leads into an array map's value.
-        add(unsafe { &raw mut (*counters).held }, 1);
-    }
+    faulted != NOT_HELD
 }
 
 /// Counts the outcome and the duration, exactly, and gives the status number and whether the test was slow.
@@ -229,7 +230,8 @@ fn decide<const SLEEPABLE: bool>(
     let is_end = spec.event == EVENT_TEST_END;
     let always = is_end && status != Status::Passed as u8;
     // SAFETY: control points into an array map's value; the agent writes whole words.
-    let holds = unsafe { (*control).hold_starts } != 0 && (is_end || spec.event == EVENT_TEST_START);
+    let wanted = unsafe { (*control).hold_starts | (*control).follow_exits } != 0;
+    let holds = wanted && (is_end || spec.event == EVENT_TEST_START);
     let threshold = if always { RATE_ONE } else { anomaly::threshold(spec.signal) };
     let by_key = threshold != 0 && threshold < RATE_ONE;
     let key = if holds || by_key { key::of_test::<SLEEPABLE>(regs, spec) } else { 0 };

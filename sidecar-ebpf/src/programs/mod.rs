@@ -1,5 +1,6 @@
 //! The programs, one hook a file.
 
+mod abort;
 mod anomaly;
 mod atomic;
 mod emit;
@@ -77,7 +78,7 @@ unsafe fn write_header(at: *mut RecordHeader, rest: RecordHeader) {
         (&raw mut (*at).unread).write(rest.unread);
         (&raw mut (*at).dropped).write(rest.dropped);
         (&raw mut (*at).flags).write(rest.flags);
-        (&raw mut (*at).reserved).write(rest.reserved);
+        (&raw mut (*at).exit_code).write(rest.exit_code);
         let comm = &raw mut (*at).comm;
         bpf_get_current_comm(comm.cast(), size_of_val(&*comm) as u32);
     }

@@ -3,18 +3,20 @@
 //! | step | what it does |
 //! | --- | --- |
 //! | `pass ID`, `fail ID MESSAGE` | a test with that end |
-//! | `start ID` | a test that does not end |
+//! | `start ID`, `end ID` | a test's start alone, its end alone, which passes |
 //! | `tests N` | N tests `many::0`, `many::1`, ... that pass |
 //! | `mixed N` | N tests `mixed::0`, ... of which every tenth fails |
 //! | `typed N` | N tests `typed::0`, ... each with three events `order_placed` and, every second, two `page_seen` |
 //! | `events N BYTES` | N events with so much data |
 //! | `beat N MS` | N tests that print a line each, MS milliseconds apart |
-//! | `sleep MS`, `say TEXT`, `exit N` | what they say |
+//! | `sleep MS`, `say TEXT`, `exit N`, `die SIGNAL` | what they say |
+//! | `child N` | a child that exits with N |
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use nix::sys::signal::{SigHandler, Signal};
 use sidecar_markers::{Status, event, test_end, test_start};
 
 fn main() -> Result<()> {
@@ -36,6 +38,18 @@ fn obey(step: &str) -> Result<()> {
             test(id, Status::Failed, Some(message));
         }
         "start" => test_start!(id = rest),
+        "end" => test_end!(id = rest, status = Status::Passed),
+        "die" => {
+            let signal = Signal::try_from(i32::try_from(number(0)?)?)?;
+            if signal != Signal::SIGKILL {
+                // SAFETY: the default action runs no code of this program. Rust's own handler would survive it.
+                unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl)? };
+            }
+            nix::sys::signal::raise(signal)?;
+        }
+        "child" => {
+            std::process::Command::new(std::env::current_exe()?).arg(format!("exit {rest}")).status()?;
+        }
         "tests" => (0..number(0)?).for_each(|i| test(&format!("many::{i}"), Status::Passed, None)),
         "mixed" => {
             for i in 0..number(0)? {

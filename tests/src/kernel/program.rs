@@ -153,6 +153,14 @@ impl Running {
         Ok(self.child.wait()?)
     }
 
+    /// Waits until it has ended by itself or by somebody else.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub fn wait(mut self) -> Result<ExitStatus> {
+        Ok(self.child.wait()?)
+    }
+
     /// Closes its input and waits for its end.
     ///
     /// # Errors

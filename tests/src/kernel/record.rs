@@ -117,7 +117,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record> {
         unread: words.u16()?,
         dropped: words.u16()?,
         flags: words.u16()?,
-        reserved: [words.u16()?, words.u16()?],
+        exit_code: words.u32()?,
         comm: words.take()?,
     };
     ensure!(header.len as usize <= bytes.len(), "{} of {} bytes in use", header.len, bytes.len());

@@ -70,6 +70,7 @@ impl Accounts {
             ("hits", "sidecar_hits_total"),
             ("kept", "sidecar_kept_total"),
             ("recalled", "sidecar_recalled_total"),
+            ("aborted", "sidecar_aborted_total"),
             ("sampled_out", "sidecar_sampled_out_total"),
             ("lost", "sidecar_lost_total"),
             ("disabled", "sidecar_disabled_total"),
@@ -82,7 +83,11 @@ impl Accounts {
         }
         let sum = |fields: &[&str]| -> u64 { fields.iter().map(|field| self.of(field)).sum() };
         ensure!(self.of("hits") == sum(&["kept", "sampled_out", "lost", "disabled"]), "{}", self.stats);
-        ensure!(sum(&["kept", "recalled"]) == sum(&["received", "not_yet_read"]), "{}", self.stats);
+        ensure!(
+            sum(&["kept", "recalled", "aborted"]) == sum(&["received", "not_yet_read"]),
+            "{}",
+            self.stats
+        );
         let dropped =
             self.reasons(&self.stats["balance"]["dropped"], "sidecar_records_dropped_total", &[])?;
         ensure!(self.of("received") == sum(&["processed", "queued"]) + dropped, "{}", self.stats);

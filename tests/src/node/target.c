@@ -2,6 +2,8 @@
  * arguments, one line each:
  *
  *   tests FROM COUNT STATUS   starts and ends COUNT tests, `test::N`, with this status (a number)
+ *   begin FROM COUNT          starts COUNT tests, `test::N`, that do not end
+ *   crowd COUNT               COUNT children that start a test each and, once all have, are killed
  *   hit COUNT                 fires `hit` COUNT times: number, a string
  *   json COUNT A B C D        fires `hit` COUNT times with a kilobyte of A, as many B, 0, as many C, D; - is nothing
  *   odd                       fires `odd`, whose second argument nobody can read
@@ -9,9 +11,12 @@
  *   semaphores                prints the listeners of start, end, hit
  *   sync                      prints `ok`
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #ifndef MANY
 #define MANY 1
@@ -77,6 +82,29 @@ static void fire_json(unsigned long count, char part[4][64]) {
         if (listeners[2]) fire_hit(i, text);
 }
 
+static void crowd(unsigned long count) {
+    char text[64], begun;
+    int ends[2];
+    pid_t *children = malloc(count * sizeof *children);
+    if (!children || pipe(ends)) exit(1);
+    for (unsigned long i = 0; i < count; i++) {
+        children[i] = fork();
+        if (children[i] < 0) exit(1);
+        if (children[i]) continue;
+        snprintf(text, sizeof text, "test::%lu", i);
+        if (listeners[0]) fire_start(text);
+        if (write(ends[1], "", 1) == 1) for (;;) pause();
+        _exit(1);
+    }
+    for (unsigned long i = 0; i < count; i++)
+        if (read(ends[0], &begun, 1) != 1) exit(1);
+    for (unsigned long i = 0; i < count; i++) kill(children[i], SIGKILL);
+    for (unsigned long i = 0; i < count; i++) waitpid(children[i], NULL, 0);
+    free(children);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void obey(char *line) {
     unsigned long a = 0, b = 0;
     int status = 0;
@@ -87,6 +115,13 @@ static void obey(char *line) {
             if (listeners[0]) fire_start(text);
             if (listeners[1]) fire_end(text, status, 1000 * i, status ? "it did not" : NULL);
         }
+    } else if (sscanf(line, "begin %lu %lu", &a, &b) == 2) {
+        for (unsigned long i = a; i < a + b; i++) {
+            snprintf(text, sizeof text, "test::%lu", i);
+            if (listeners[0]) fire_start(text);
+        }
+    } else if (sscanf(line, "crowd %lu", &a) == 1) {
+        crowd(a);
     } else if (sscanf(line, "hit %lu", &a) == 1) {
         for (unsigned long i = 0; i < a; i++) {
             snprintf(text, sizeof text, "hit number %lu", i);

@@ -3,7 +3,8 @@
 use anyhow::Result;
 
 use crate::{
-    adaptive, cost, counting, forms, functions, held, links, outcomes, room, sampling, strings, tree, wake,
+    adaptive, cost, counting, exits, forms, functions, held, links, outcomes, room, sampling, strings, tree,
+    wake,
 };
 
 /// A test's body.
@@ -45,6 +46,14 @@ pub(crate) fn all() -> Vec<Case> {
         shared("four_million_hits_disabled", counting::disabled),
         shared("four_million_hits_and_a_ring_that_nobody_reads", counting::unread_ring),
         shared("four_million_hits_and_a_slow_reader", counting::slow_reader),
+        shared("a_test_whose_process_dies_is_aborted_with_the_signal", exits::deaths),
+        shared("nothing_but_its_own_process_aborts_a_test", exits::others),
+        shared("a_test_outlives_an_exec_and_ends_with_its_process", exits::exec_over_itself),
+        shared("a_thousand_processes_die_at_once", exits::thousand),
+        shared("all_tests_of_a_runner_end_with_it", exits::runner),
+        shared("deaths_that_find_a_full_ring_are_counted", exits::full_ring),
+        shared("deaths_of_more_tests_than_are_held_are_counted", exits::too_many),
+        shared("where_ends_may_pass_unseen_nothing_is_aborted", exits::blind),
         shared("a_thousand_cold_strings_arrive", strings::cold),
         shared("a_thousand_strings_with_a_cold_second_page_arrive", strings::straddling),
         shared("cold_strings_are_counted_where_the_program_may_not_sleep", strings::cold_without_sleep),

@@ -52,7 +52,7 @@ pub(crate) fn memory() -> Result<()> {
     let memory = session.kernel.footprint().maps()?;
     ensure!(memory.exact, "/proc/self/fdinfo told nothing");
     let ring = u64::from(RING);
-    ensure!((ring..ring + 8_000_000).contains(&memory.pinned), "{memory:?}");
+    ensure!((ring..ring + 12_000_000).contains(&memory.pinned), "{memory:?}");
     ensure!((2 * ring..=2 * ring + (2 << 17)).contains(&memory.mapped), "{memory:?}");
     let needs = sidecar_agent::governor::needs(&sidecar_agent::config::Config::default());
     let others = memory.pinned - ring;

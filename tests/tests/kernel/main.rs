@@ -7,6 +7,7 @@ mod adaptive;
 mod cases;
 mod cost;
 mod counting;
+mod exits;
 mod forms;
 mod functions;
 mod held;

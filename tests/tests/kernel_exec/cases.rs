@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use crate::{
-    bad_strings, fail_open, load, privilege, refusals, report, signals, summary, terminal, transparency,
-    truth,
+    bad_strings, exits, fail_open, load, privilege, refusals, report, signals, summary, terminal,
+    transparency, truth,
 };
 
 /// A test's body.
@@ -45,6 +45,8 @@ pub(crate) fn all() -> Vec<Case> {
         watching("the_demonstration_suite_is_seen_as_it_is", truth::demonstration),
         watching("a_program_that_was_linked_a_moment_ago_is_seen_from_its_first_event", truth::fresh),
         watching("many_fresh_programs_at_once_are_all_seen", truth::fresh_in_parallel),
+        watching("a_test_that_its_process_does_not_survive_is_told_with_the_signal", exits::signals),
+        watching("a_test_that_its_process_leaves_is_told_with_the_status", exits::exits),
         anywhere("exit_codes_and_deaths_by_signal_are_passed_on", transparency::endings),
         anywhere("a_megabyte_goes_through_unchanged", transparency::streams),
         anywhere("the_command_sees_what_it_sees_unobserved", transparency::portrait),

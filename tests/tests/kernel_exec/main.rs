@@ -5,6 +5,7 @@
 
 mod bad_strings;
 mod cases;
+mod exits;
 mod fail_open;
 mod load;
 mod privilege;

@@ -17,15 +17,16 @@ pub(crate) fn all() -> Result<()> {
     let ran = Exec::new()?.run(&argv)?;
     ran.expect_code(1)?;
     let text = ran.err();
-    ensure!(text.starts_with("sidecar: 3 tests in "), "{text}");
+    ensure!(text.starts_with("sidecar: 4 tests in "), "{text}");
     ensure!(!text.contains('\x1b'), "no colour where there is no terminal: {text:?}");
     for wanted in [
-        "2 passed, 1 failed",
+        "2 passed, 1 failed, 1 aborted",
         "\nFailed\n",
         "two::größe",
         "wanted 3, got 4",
-        "\nStarted, but not ended\n",
         "three::never_ends",
+        "its process exited with status 1 before the test had ended",
+        "1 test ended with its process",
         "\nSlowest\n",
         "\nObservation\n",
         "7 kept, 0 sampled out, 0 lost, 0 dropped of 7 hits",

@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use crate::{
     accounts, api, basics, boost, broken, churn, clock, containers, death, discovery, dlopen, elsewhere,
-    estimates, files, folders, foreign, functions, handlers, health, hidepid, identity, kept, many, memory,
-    presets, refusals, reload, sinks, switch, verbs,
+    estimates, exits, files, first_event, folders, foreign, functions, handlers, health, hidepid, identity,
+    kept, many, memory, presets, refusals, reload, sinks, switch, verbs,
 };
 
 /// A test.
@@ -111,6 +111,17 @@ pub(crate) const ALL: &[Case] = &[
     case("the_accounts_of_handlers_have_every_reason", accounts::handlers),
     case("the_account_of_the_stream_has_a_slow_client", accounts::streams),
     case("custom_events_are_estimated_by_type", estimates::of_types),
+    case("a_test_whose_process_dies_is_told_within_a_second", exits::told),
+    case("a_thousand_dying_processes_are_counted_to_the_unit", exits::thousand),
+    case("a_test_that_was_not_watched_throughout_is_not_aborted", exits::switched),
+    case("a_thousand_fresh_programs_are_held_until_their_probes_are_on", first_event::guaranteed),
+    case("a_thousand_fresh_programs_are_seen_as_best_can_be", first_event::best_effort),
+    case("a_stopped_agent_holds_those_that_wait_once", first_event::agent_stopped),
+    case("programs_that_wait_go_on_when_agent_or_gate_is_killed", first_event::killed_while_they_wait),
+    case("a_stopped_gate_is_ended_and_nobody_waits", first_event::gate_stopped),
+    case("without_the_right_to_hold_programs_are_watched_all_the_same", first_event::not_permitted),
+    case("a_program_in_another_mount_namespace_is_held", first_event::another_namespace),
+    case("what_was_known_is_held_again_after_a_switch", first_event::switched_off_and_on),
     case("a_stuck_handler_slow_clients_and_scrapes_lose_nothing", handlers::stuck),
     case("a_program_is_known_when_the_linker_closes_it", folders::appearing),
     case("what_would_keep_waiting_in_a_watched_folder", folders::what_waits),

@@ -66,8 +66,12 @@ pub(crate) const SPAWN: &[(&str, &str)] = &[
     ),
     ("sidecar-agent/src/observe/watch.rs", "the thread that looks at programs that were executed"),
     (
-        "sidecar-agent/src/exec/holding.rs",
-        "the gate's questions are answered while the verb's own thread waits in the command's exec; joined here",
+        "sidecar-agent/src/observe/holding.rs",
+        "the gate's questions are answered while `exec`'s own thread waits in the command's exec; joined here",
+    ),
+    (
+        "sidecar-agent/src/observe/letting_go.rs",
+        "taking probes off waits in the kernel, and many images can wait together; joined here",
     ),
     (
         "sidecar-agent/src/runtime/keeper.rs",

@@ -37,7 +37,7 @@ pub(crate) fn agent(file: &File, source: &Source<'_>) -> Vec<Problem> {
 /// our own that is called so (`http::spawn(..)`) is judged by its body, where that stands.
 fn spawns(source: &Source<'_>, at: usize, word: &str) -> bool {
     match word {
-        "spawn_blocking" | "spawn_local" | "spawn_on" => true,
+        "spawn_blocking" | "spawn_local" | "spawn_on" | "spawn_scoped" => true,
         "spawn" => {
             let called = source.follows(at + 1, &[Kind::Mark('(')]);
             let with_argument = called && source.kind(at + 2) != Some(Kind::Mark(')'));
@@ -173,6 +173,7 @@ mod tests {
             "tokio::spawn(f());",
             "tokio::task::spawn_blocking(f);",
             "std::thread::spawn(|| 1);",
+            "Builder::new().spawn_scoped(scope, f);",
             "set.spawn(async {});",
             "use tokio::spawn;",
             "Builder::new().spawn(f);",

@@ -211,9 +211,11 @@ fn other_roles() {
                 max_held: u32::try_from(number("MAX_HELD")).unwrap(),
                 filesystems: Filesystems::Only(vec![watched]),
                 tree_map: false,
+                node: false,
+                files: Vec::new(),
             };
             let mut tree = Ancestry::new(options.agent);
-            let _ = run(&options, |pid| tree.contains(pid));
+            let _ = run(&options, |pid, _| tree.contains(pid));
         }
         "agent" => {
             let gate = gate(&watched, deadline, 10).unwrap();

@@ -98,7 +98,8 @@ fn the_documented_thresholds_are_those_of_the_code() {
         ("handler_NAME", format!("{UNRELIABLE_PERCENT} %")),
         ("handler_NAME", format!("at least {LEAST_TRIED}")),
         ("handler_NAME", "health_checks.failure_threshold".to_owned()),
-        ("http", minute),
+        ("http", minute.clone()),
+        ("gate", minute),
         ("data_path", format!("{} s", STALLED_DEGRADED.as_secs())),
         ("data_path", format!("{} s", STALLED_UNHEALTHY.as_secs())),
     ] {

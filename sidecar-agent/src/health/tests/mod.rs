@@ -56,6 +56,7 @@ fn runtime() -> RuntimeFigures {
         streams: 0,
         stream_events: StreamEvents::default(),
         enabled: true,
+        gate: None,
     }
 }
 

@@ -10,6 +10,7 @@ use super::{Bench, THRESHOLD, fail};
 use crate::config::Place;
 use crate::governor::{Level as Step, Sample};
 use crate::handlers::Reason;
+use crate::metrics::{GateFigures, GateState};
 
 /// The component after a change of a working agent's figures, which a check has seen before.
 fn after(name: &str, change: impl FnOnce(&mut Bench)) -> Component {
@@ -21,6 +22,22 @@ fn after(name: &str, change: impl FnOnce(&mut Bench)) -> Component {
 
 fn handler(change: impl FnOnce(&mut Bench)) -> Component {
     after("handler_h", change)
+}
+
+fn gate(change: impl FnOnce(&mut GateFigures)) -> Component {
+    let mut bench = Bench::new();
+    let mut figures = GateFigures {
+        state: GateState::Holding,
+        outcomes: Vec::new(),
+        waiting: 0,
+        missed: 0,
+        longest_ns: 0,
+        filesystems: 1,
+        left_out: 0,
+    };
+    change(&mut figures);
+    bench.snapshot.runtime.as_mut().unwrap().gate = Some(figures);
+    bench.component("gate")
 }
 
 /// The path of events after a silence.
@@ -100,6 +117,10 @@ pub(super) fn all() -> Vec<(&'static str, Component)> {
         ("http", http(0, false)),
         ("http", http(1, false)),
         ("http", http(0, true)),
+        ("gate", gate(|_| {})),
+        ("gate", gate(|gate| gate.missed = 1)),
+        ("gate", gate(|gate| gate.state = GateState::Ended("the gate process has ended".to_owned()))),
+        ("gate", gate(|gate| gate.state = GateState::Missing("needs CAP_SYS_ADMIN".to_owned()))),
         ("runtime", report),
     ];
     all.extend(Step::ALL.into_iter().map(|step| ("governor", governed(step))));

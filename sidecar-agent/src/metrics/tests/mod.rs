@@ -46,6 +46,9 @@ fn counters(hits: u64) -> Counters {
         truncated: 9,
         recalled: 2,
         recall_lost: 1,
+        aborted: 4,
+        abort_lost: 3,
+        gave_way: 6,
         ..Counters::default()
     }
 }
@@ -69,6 +72,7 @@ fn test_end() -> ProbeStats {
         marker: "test_end".into(),
         event_type: "test_end".into(),
         failure_type: Some("test_failure".into()),
+        is_start: false,
         has_status: true,
         counters,
         histogram: Some(histogram),
@@ -131,6 +135,15 @@ fn runtime() -> RuntimeFigures {
         streams: 2,
         stream_events: StreamEvents { offered: 30, taken: 15, lost: 8, left: 4, waiting: 3 },
         enabled: true,
+        gate: Some(GateFigures {
+            state: GateState::Holding,
+            outcomes: vec![("answered", 12), ("expired", 2)],
+            waiting: 3,
+            missed: 2,
+            longest_ns: 51_000_000,
+            filesystems: 4,
+            left_out: 1,
+        }),
     }
 }
 
@@ -160,6 +173,11 @@ fn the_runtimes_figures_are_in_the_text_and_what_is_not_known_is_not() {
         ("sidecar_stream_events_left_total", 4.0),
         ("sidecar_stream_events_waiting", 3.0),
         ("sidecar_enabled", 1.0),
+        ("sidecar_gate_holding", 1.0),
+        (r#"sidecar_gate_execs_total{outcome="answered"}"#, 12.0),
+        (r#"sidecar_gate_execs_total{outcome="expired"}"#, 2.0),
+        ("sidecar_gate_waiting", 3.0),
+        ("sidecar_gate_longest_wait_seconds", 0.051),
     ] {
         assert_eq!(page.value(series), Some(value), "{series}");
     }
@@ -191,7 +209,11 @@ fn full() -> Snapshot {
             refused: 1,
             boosted: true,
         }],
-        probes: vec![returns(), test_end(), generic("nextest", "run-start", 30)],
+        probes: vec![
+            returns(),
+            test_end(),
+            ProbeStats { is_start: true, ..generic("nextest", "run-start", 30) },
+        ],
         attached_images: 3,
         attached_sites: 12,
         attach_refusals: vec![("not_elf", 2)],
@@ -242,6 +264,10 @@ fn every_figure_of_the_snapshot_is_in_the_text() {
             r#"sidecar_function_calls_untimed_total{provider="libdb.so",marker="query",reason="unmatched"}"#,
             2.0,
         ),
+        (r#"sidecar_aborted_total{provider="nextest",marker="run-start"}"#, 4.0),
+        (r#"sidecar_abort_lost_total{provider="nextest",marker="run-start"}"#, 3.0),
+        (r#"sidecar_held_gave_way_total{provider="nextest",marker="run-start"}"#, 6.0),
+        (r#"sidecar_events_total{event_type="test_failure",status="aborted"}"#, 7.0),
         ("sidecar_attached_images", 3.0),
         ("sidecar_attached_sites", 12.0),
         (r#"sidecar_attach_refusals_total{reason="not_elf"}"#, 2.0),

@@ -8,9 +8,11 @@
 //! | `forms` | fires the site with known registers and prints the address of its table (see [`forms`]) |
 //! | `semaphores` | prints the listeners of the three markers |
 //! | `child N`, `fork N`, ... | processes that fire `hit` N times (see [`tree`]) |
+//! | `crowd N` | N copies that begin a test each and are killed (see [`crowd`]) |
 //! | `sync` | prints `ok` |
 
 mod cold;
+mod crowd;
 mod forms;
 mod tree;
 mod words;
@@ -53,6 +55,7 @@ fn obey(line: &str) -> Result<()> {
         "straddle" => cold::fire(number(0)?, true)?,
         "forms" => say(&forms::fire().to_string())?,
         "semaphores" => say(&format!("{:?}", raw::semaphores()))?,
+        "crowd" => crowd::die(number(0)?)?,
         "sync" => say("ok")?,
         verb => {
             let known = tree::obey(verb, number(0)?)?;

@@ -5,7 +5,7 @@ use std::{
     os::fd::AsFd as _,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
@@ -14,35 +14,77 @@ use std::{
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::{Images, priority};
 use crate::{
     attach::{Outcome, Reason},
     gate::{Gate, GateError, GateStats, Request},
-    observe::Images,
 };
 
 /// How long the thread sleeps at most: bounds how late it sees that it is to end.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A gate with somebody to answer it.
-pub(super) struct Holding {
-    gate: Arc<Gate>,
+pub struct Holding {
+    seen: GateHandle,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// What others see of a gate.
+#[derive(Clone, Debug)]
+pub struct GateHandle {
+    gate: Arc<Gate>,
+    ended: Arc<OnceLock<String>>,
+}
+
+impl GateHandle {
+    /// The counts, at most a second old.
+    #[must_use]
+    pub fn stats(&self) -> GateStats {
+        self.gate.stats()
+    }
+
+    /// Filesystems on which programs are held, and those on which they are not.
+    #[must_use]
+    pub fn filesystems(&self) -> (u64, u64) {
+        (self.gate.filesystems().into(), self.gate.unmarked().len() as u64)
+    }
+
+    /// Why nobody is held any more.
+    #[must_use]
+    pub fn ended(&self) -> Option<&str> {
+        self.ended.get().map(String::as_str)
+    }
+
+    /// Has the gate ask again for every file: probes came off.
+    pub(super) fn forget(&self) {
+        if let Err(error) = self.gate.forget() {
+            tracing::debug!("the gate was not told that probes came off: {error}");
+        }
+    }
+}
+
 impl Holding {
     /// Starts the gate process and the thread.
-    pub(super) fn start(options: crate::gate::Options, images: Images) -> Result<Self, GateError> {
-        let gate = Arc::new(Gate::start(options)?);
+    ///
+    /// # Errors
+    /// See [`GateError`]; nobody is held then.
+    pub fn start(options: crate::gate::Options, images: Images) -> Result<Self, GateError> {
+        let seen = GateHandle { gate: Arc::new(Gate::start(options)?), ended: Arc::default() };
+        // There is one.
+        let _ = images.shared.gate.set(seen.clone());
         let stop = Arc::new(AtomicBool::new(false));
         let body = {
-            let (gate, stop) = (Arc::clone(&gate), Arc::clone(&stop));
+            let (seen, stop) = (seen.clone(), Arc::clone(&stop));
             move || {
+                priority::raise();
                 while !stop.load(Ordering::Acquire) {
-                    if let Err(error) = serve(&gate, &images) {
+                    if let Err(error) = serve(&seen.gate, &images) {
                         if !stop.load(Ordering::Acquire) {
                             tracing::warn!("{error}");
                         }
+                        // The first one stays.
+                        let _ = seen.ended.set(error.to_string());
                         return;
                     }
                 }
@@ -50,23 +92,38 @@ impl Holding {
         };
         let thread =
             thread::Builder::new().name("sidecar-gate".to_owned()).spawn(body).map_err(GateError::Spawn)?;
-        for mount in gate.unmarked() {
+        for mount in seen.gate.unmarked() {
             tracing::debug!("programs are not held on {mount}");
         }
-        Ok(Self { gate, stop, thread: Some(thread) })
+        Ok(Self { seen, stop, thread: Some(thread) })
+    }
+
+    /// What others may see of it.
+    #[must_use]
+    pub fn handle(&self) -> GateHandle {
+        self.seen.clone()
     }
 
     /// Lets everyone go and ends the gate process. Gives the last counts.
-    pub(super) fn finish(mut self) -> GateStats {
+    pub fn finish(mut self) -> GateStats {
+        self.end();
+        // Only now: the thread may have been the one who heard the last counts.
+        self.seen.stats()
+    }
+
+    fn end(&mut self) {
         self.stop.store(true, Ordering::Release);
-        self.gate.shutdown();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
+        let Some(thread) = self.thread.take() else { return };
+        self.seen.gate.shutdown();
+        if thread.join().is_err() {
             tracing::error!("the thread that answers the gate panicked");
         }
-        // Only now: the thread may have been the one who heard the last counts.
-        self.gate.stats()
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -77,6 +134,7 @@ fn serve(gate: &Gate, images: &Images) -> Result<(), GateError> {
         Ok(_) | Err(nix::errno::Errno::EINTR) => {}
         Err(error) => return Err(GateError::Receive(io::Error::from(error))),
     }
+    gate.look_after()?;
     while let Some(request) = gate.recv()? {
         let id = request.id;
         if look_at(images, &request) {
@@ -94,5 +152,9 @@ fn look_at(images: &Images, request: &Request) -> bool {
     let link = PathBuf::from(format!("/proc/self/fd/{}", request.file.as_raw_fd()));
     let path = std::fs::read_link(&link).unwrap_or(link);
     let outcome = images.consider_with_libraries(&request.file, &path);
-    !matches!(outcome, Outcome::Refused { reason: Reason::Changed | Reason::Unreadable | Reason::Full, .. })
+    !images.is_suspended()
+        && !matches!(
+            outcome,
+            Outcome::Refused { reason: Reason::Changed | Reason::Unreadable | Reason::Full, .. }
+        )
 }
