@@ -27,7 +27,7 @@ use super::{
     held::{self, NOT_HELD},
     in_tree,
     key::{self, argument, read_text},
-    memory::{Probed, Site, UNKNOWN, fault_in},
+    memory::{Probed, Site, UNKNOWN, fault_in, forget},
     wake::{has_room, unread},
 };
 use crate::maps::{COUNTERS, HISTOGRAMS, SLOW_LIMITS, SPECS, STATUS_TABLES};
@@ -72,6 +72,8 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
     } else if spec.frame == FRAME_RETURN {
         site.elapsed = frame::leave(Probed(&site), spec, control, counters);
     }
+    // Whether it is known or not is one state for the verifier, and not two from here to the end.
+    site.elapsed = forget(site.elapsed);
     let regs = Probed(&site);
     let (status, slow) = outcome::<SLEEPABLE>(index, regs, spec, counters);
     report_anomalies::<SLEEPABLE>(regs, spec, status, slow);
@@ -85,49 +87,61 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
     if held && spec.event == EVENT_TEST_END {
         held::settle(key, rate, precious, control);
     }
-    if rate == 0 || (!precious && !has_room(control, unread)) {
+    // SAFETY: see above.
+    let follow_exits = unsafe { (*control).follow_exits } != 0;
+    let (sent, holds) = if rate == 0 || (!precious && !has_room(control, unread)) {
         // SAFETY: see above.
         add(
             unsafe { if rate == 0 { &raw mut (*counters).sampled_out } else { &raw mut (*counters).lost } },
             1,
         );
-        if held && spec.event == EVENT_TEST_START {
-            if hold::<SLEEPABLE>(regs, spec, &mut hit, key, false) {
-                // SAFETY: see above.
-                add(unsafe { &raw mut (*counters).held }, 1);
-            }
-        }
-        return 0;
-    }
-    let mut outcome = emit_hit(regs, spec, control, &mut hit, SLEEPABLE);
-    if SLEEPABLE && outcome >= FAULTED {
-        fault_in_strings(regs, spec, outcome as u16);
-        outcome = emit_hit(regs, spec, control, &mut hit, false);
-    }
-    // SAFETY: see above.
-    unsafe {
-        if outcome == SUBMITTED {
-            add(&raw mut (*counters).kept, 1);
-            add(&raw mut (*counters).bytes, u64::from(hit.len));
-            if hit.faults != 0 {
-                add(&raw mut (*counters).read_faults, u64::from(hit.faults));
-            }
-            if hit.truncated != 0 {
-                add(&raw mut (*counters).truncated, u64::from(hit.truncated));
-            }
-        } else {
-            add(&raw mut (*counters).lost, 1);
-        }
-    }
-    // SAFETY: see above.
-    if held && spec.event == EVENT_TEST_START && unsafe { (*control).follow_exits } != 0 {
-        let sent = outcome == SUBMITTED;
-        if hold::<SLEEPABLE>(regs, spec, &mut hit, key, sent) && !sent {
+        (false, held)
+    } else {
+        (emit::<SLEEPABLE>(regs, spec, control, &mut hit, counters), held && follow_exits)
+    };
+    if holds && spec.event == EVENT_TEST_START {
+        // One state for all the ways that lead here: what follows is verified once.
+        let (mut hit, key, sent) = forget((hit, key, u64::from(sent)));
+        if hold::<SLEEPABLE>(regs, spec, &mut hit, key, sent != 0) && sent == 0 {
             // SAFETY: see above.
             add(unsafe { &raw mut (*counters).held }, 1);
         }
     }
     0
+}
+
+/// Sends the record, and counts what came of it. Whether the ring had room for it.
+#[inline(always)]
+fn emit<const SLEEPABLE: bool>(
+    regs: Probed<'_>,
+    spec: &Spec,
+    control: *mut Control,
+    hit: &mut Hit,
+    counters: *mut Counters,
+) -> bool {
+    // Each way that leads here would be verified through all that builds a record; and so below.
+    *hit = forget(*hit);
+    let mut outcome = emit_hit(regs, spec, control, hit, SLEEPABLE);
+    if SLEEPABLE && outcome >= FAULTED {
+        fault_in_strings(regs, spec, outcome as u16);
+        outcome = emit_hit(regs, spec, control, hit, false);
+    }
+    // SAFETY: the pointers lead into an array map's value.
+    unsafe {
+        if outcome != SUBMITTED {
+            add(&raw mut (*counters).lost, 1);
+            return false;
+        }
+        add(&raw mut (*counters).kept, 1);
+        add(&raw mut (*counters).bytes, u64::from(hit.len));
+        if hit.faults != 0 {
+            add(&raw mut (*counters).read_faults, u64::from(hit.faults));
+        }
+        if hit.truncated != 0 {
+            add(&raw mut (*counters).truncated, u64::from(hit.truncated));
+        }
+    }
+    true
 }
 
 /// Holds a start, which was sent or not, until its test's end. Whether there was a slot for it.
