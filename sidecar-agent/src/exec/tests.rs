@@ -114,8 +114,9 @@ fn ignored_and_blocked_signals_stay_as_they_were() {
         ("--block-signal=TERM,PIPE,USR2", "SigBlk 5800\n"),
         ("--default-signal=PIPE", "SigBlk 0\n"),
     ] {
-        // The other tests of this process have it ignored, as sidecar itself does.
-        let before = ["env", "--default-signal=XFSZ", flag];
+        // The other tests of this process have the first ignored, as sidecar itself does; a shell that starts this in the
+        // background the others.
+        let before = ["env", "--default-signal=XFSZ,INT,QUIT", flag];
         let mut direct = Command::new("env");
         direct.args(&before[1..]).args(argv);
         let [direct, observed] = [direct, beneath(&before, &argv)].map(|mut command| {
@@ -137,7 +138,8 @@ fn exit_codes_and_deaths_are_told() {
 
 #[test]
 fn sidecar_ends_as_the_command_ended() {
-    let status = |script: &str| beneath(&["env"], &["sh", "-c", script]).output().unwrap().status;
+    let status =
+        |script: &str| beneath(&["env", "--default-signal"], &["sh", "-c", script]).output().unwrap().status;
     assert_eq!(status("exit 0").code(), Some(0));
     assert_eq!(status("exit 255").code(), Some(255));
     for number in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGKILL, Signal::SIGPIPE, Signal::SIGABRT] {

@@ -43,9 +43,9 @@ impl Attacher for KernelAttacher {
 
     fn has_room(&self, file: &File, sites: usize) -> Result<(), String> {
         let Ok((limit, _)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(()) };
-        let needed = match self.probe.method() {
-            AttachMethod::UprobeMulti => 2,
-            AttachMethod::PerfEvent { .. } => 2 * sites as u64,
+        let (needed, remedy) = match self.probe.method() {
+            AttachMethod::UprobeMulti => (2, ""),
+            AttachMethod::PerfEvent { .. } => (2 * sites as u64, ", or a kernel with uprobe_multi (6.6)"),
         };
         // The kernel gives the least free number, so all below that of a further descriptor are in use.
         let used = file.try_clone().map_or(limit, |next| next.as_raw_fd().unsigned_abs().into());
@@ -54,7 +54,7 @@ impl Attacher for KernelAttacher {
         }
         Err(format!(
             "it needs {needed} descriptors, and {used} of {limit} are in use; some are kept free for the rest of the \
-             agent (ulimit -n, LimitNOFILE=)"
+             agent (ulimit -n, LimitNOFILE=){remedy}"
         ))
     }
 }

@@ -12,7 +12,7 @@ pub(crate) fn tests() -> Vec<(String, Body)> {
     let checks: [Checked; 5] = [
         ("markers_fire_while_a_thread_unwinds", "unwinding", unwinding),
         ("a_test_within_a_test_has_an_end_of_its_own", "nested", nested),
-        ("a_forgotten_guard_has_no_end_and_harms_no_other", "forgotten", forgotten),
+        ("a_forgotten_guard_ends_with_its_process_and_harms_no_other", "forgotten", forgotten),
         ("a_guard_ends_with_its_thread", "thread_exit", thread_exit),
         ("parent_and_child_end_what_they_share", "forked", forked),
     ];
@@ -53,8 +53,11 @@ fn nested(ran: &Ran) -> Result<()> {
 }
 
 fn forgotten(ran: &Ran) -> Result<()> {
-    expect_counts(ran, &[("test_start", 2), ("test_end", 1)])?;
+    expect_counts(ran, &[("test_start", 2), ("test_end", 1), ("test_failure", 1)])?;
     ensure!(end(ran, "next")?["status"] == "passed", "{:?}", ran.events);
+    // The process ends without its end.
+    let left = end(ran, "forgotten")?;
+    ensure!(left["status"] == "aborted" && left["data"]["exit_status"] == 0, "{left}");
     Ok(())
 }
 
