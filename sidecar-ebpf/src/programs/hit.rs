@@ -27,7 +27,7 @@ use super::{
     held::{self, NOT_HELD},
     in_tree,
     key::{self, argument, read_text},
-    memory::{Probed, Site, UNKNOWN, fault_in, forget},
+    memory::{Probed, Site, UNKNOWN, fault_in, forget, forget_there},
     wake::{has_room, unread},
 };
 use crate::maps::{COUNTERS, HISTOGRAMS, SLOW_LIMITS, SPECS, STATUS_TABLES};
@@ -73,7 +73,7 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
         site.elapsed = frame::leave(Probed(&site), spec, control, counters);
     }
     // Whether it is known or not is one state for the verifier, and not two from here to the end.
-    site.elapsed = forget(site.elapsed);
+    forget_there(&mut site.elapsed);
     let regs = Probed(&site);
     let (status, slow) = outcome::<SLEEPABLE>(index, regs, spec, counters);
     report_anomalies::<SLEEPABLE>(regs, spec, status, slow);
@@ -101,7 +101,8 @@ fn on_hit<const SLEEPABLE: bool>(ctx: &ProbeContext) -> u32 {
     };
     if holds && spec.event == EVENT_TEST_START {
         // One state for all the ways that lead here: what follows is verified once.
-        let (mut hit, key, sent) = forget((hit, key, u64::from(sent)));
+        forget_there(&mut hit);
+        let [key, sent] = forget([key, u64::from(sent)]);
         if hold::<SLEEPABLE>(regs, spec, &mut hit, key, sent != 0) && sent == 0 {
             // SAFETY: see above.
             add(unsafe { &raw mut (*counters).held }, 1);
@@ -120,7 +121,7 @@ fn emit<const SLEEPABLE: bool>(
     counters: *mut Counters,
 ) -> bool {
     // Each way that leads here would be verified through all that builds a record; and so below.
-    *hit = forget(*hit);
+    forget_there(hit);
     let mut outcome = emit_hit(regs, spec, control, hit, SLEEPABLE);
     if SLEEPABLE && outcome >= FAULTED {
         fault_in_strings(regs, spec, outcome as u16);

@@ -91,13 +91,16 @@ pub fn fault_in(address: u64, max: u64) {
 #[inline(always)]
 pub fn forget<T: Copy>(value: T) -> T {
     let mut copy = value;
-    // SAFETY: both are on this stack, and of this size.
-    unsafe {
-        bpf_probe_read_kernel(
-            (&raw mut copy).cast(),
-            size_of::<T>() as u32,
-            (&raw const value).cast::<c_void>(),
-        );
-    }
+    forget_there(&mut copy);
     copy
+}
+
+/// The same of what stays where it is.
+#[inline(always)]
+pub fn forget_there<T: Copy>(value: &mut T) {
+    let at: *mut T = value;
+    // SAFETY: it is on this stack, of this size, and is overwritten with itself.
+    unsafe {
+        bpf_probe_read_kernel(at.cast(), size_of::<T>() as u32, at.cast_const().cast::<c_void>());
+    }
 }

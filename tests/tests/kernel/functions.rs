@@ -20,7 +20,7 @@ const RESULT: u16 = 80;
 const ENTRY: u32 = 0;
 const RETURN: u32 = 1;
 
-/// The program of functions, compiled. `None` says that there is no compiler.
+/// The program of functions, compiled.
 fn compiled(flags: &[&str]) -> Result<Program> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("functions");

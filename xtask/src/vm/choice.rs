@@ -50,16 +50,30 @@ const PROGRAMS: &[(&str, Choice)] = &[
     ("kernel_exec", Choice::Only(EXEC, "the others need cargo, or run for minutes under emulation")),
 ];
 
-const KERNEL: &[(&str, &str)] = &[(
-    "a_million_hits_wake_a_lingering_reader_seldom",
-    "an emulated processor stands still with a record half written, and each hit meanwhile wakes the reader",
-)];
+const NO_COMPILER: &str = "it compiles a C++ program, and the guest has no compiler";
+
+const KERNEL: &[(&str, &str)] = &[
+    (
+        "a_million_hits_wake_a_lingering_reader_seldom",
+        "an emulated processor stands still with a record half written, and each hit meanwhile wakes the reader",
+    ),
+    ("function_times_are_what_the_program_saw", NO_COMPILER),
+    ("arguments_and_results_of_functions", NO_COMPILER),
+    ("members_behind_a_pointer", NO_COMPILER),
+    ("recursion_finds_each_calls_own_entry", NO_COMPILER),
+    ("functions_in_eight_threads_are_counted_exactly", NO_COMPILER),
+    ("calls_that_end_by_longjmp_leave_nothing_behind", NO_COMPILER),
+    ("exceptions_below_a_watched_function", NO_COMPILER),
+    ("calls_without_room_are_counted", NO_COMPILER),
+    ("functions_by_perf_events", NO_COMPILER),
+    ("a_stripped_program_by_offset", NO_COMPILER),
+];
 
 const MARKERS: &[&str] = &[
     "a_test_within_a_test_has_an_end_of_its_own",
     "markers_fire_while_a_thread_unwinds",
     "a_guard_ends_with_its_thread",
-    "a_forgotten_guard_has_no_end_and_harms_no_other",
+    "a_forgotten_guard_ends_with_its_process_and_harms_no_other",
     "parent_and_child_end_what_they_share",
 ];
 
