@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod bench;
 pub mod churn;
+pub mod client;
 pub mod exec;
 pub mod junit;
 pub mod kernel;
