@@ -219,7 +219,7 @@ impl Profiler {
         let mut unmeasured = Vec::new();
         let own = self.own.read(&mut unmeasured);
         let (helpers_ns, helpers_bytes) = self.own.helpers(&self.helpers, &mut unmeasured);
-        let maps = self.source.as_ref().and_then(|source| match source.maps() {
+        let maps = self.source.as_mut().and_then(|source| match source.maps() {
             Ok(memory) => Some(memory),
             Err(error) => {
                 unmeasured.push(format!("memory of maps: {error}"));

@@ -1,6 +1,10 @@
 //! The kernel side as the profiler sees it.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::bpf::{Footprint, MapMemory, ProgramStats, StatsWindow};
 
@@ -21,12 +25,15 @@ pub trait Source: Send {
     /// The kernel refuses.
     fn programs(&self) -> io::Result<Vec<(&'static str, ProgramStats)>>;
 
-    /// Memory of the maps.
+    /// Memory of the maps, some seconds old at most.
     ///
     /// # Errors
     /// Neither /proc nor the kernel tells.
-    fn maps(&self) -> io::Result<MapMemory>;
+    fn maps(&mut self) -> io::Result<MapMemory>;
 }
+
+/// How old the maps' memory may be: most of it is taken when they are made, and asking opens a file for each.
+const MAPS_STAY: Duration = Duration::from_secs(10);
 
 /// The loaded kernel side.
 pub(super) struct Loaded {
@@ -34,13 +41,15 @@ pub(super) struct Loaded {
     window: Option<StatsWindow>,
     /// What a run of nothing is measured with.
     empty_run_ns: u64,
+    /// What the maps took when they were asked, and when that was.
+    maps: Option<(Instant, MapMemory)>,
 }
 
 impl Loaded {
     pub(super) fn new(footprint: Arc<Footprint>) -> Self {
         // Without it the figures err to the side of too much.
         let empty_run_ns = footprint.empty_run_ns().unwrap_or(0);
-        Self { footprint, window: None, empty_run_ns }
+        Self { footprint, window: None, empty_run_ns, maps: None }
     }
 }
 
@@ -63,8 +72,15 @@ impl Source for Loaded {
         Ok(programs)
     }
 
-    fn maps(&self) -> io::Result<MapMemory> {
-        self.footprint.maps()
+    fn maps(&mut self) -> io::Result<MapMemory> {
+        if let Some((asked, memory)) = self.maps
+            && asked.elapsed() < MAPS_STAY
+        {
+            return Ok(memory);
+        }
+        let memory = self.footprint.maps()?;
+        self.maps = Some((Instant::now(), memory));
+        Ok(memory)
     }
 }
 

@@ -59,7 +59,7 @@ impl Source for Table {
         ])
     }
 
-    fn maps(&self) -> io::Result<MapMemory> {
+    fn maps(&mut self) -> io::Result<MapMemory> {
         Ok(MapMemory { pinned: 3_000_000, mapped: 0, exact: true })
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     first_event::FirstEvents,
+    heap,
     rates::Rates,
     reload::{InForce, Origin},
     seen::Seen,
@@ -188,17 +189,20 @@ impl Core {
         self.switch();
     }
 
-    /// Gives memory up.
+    /// Gives memory up, and back to the system.
     fn shed(&self, shed: Shed) {
-        let Some(steering) = self.steering() else { return };
-        match shed {
-            Shed::Nothing => {}
-            Shed::Caches => steering.shed_caches(),
-            Shed::Queue => {
-                steering.shed_caches();
+        let queue = match shed {
+            Shed::Nothing => return,
+            Shed::Caches => false,
+            Shed::Queue => true,
+        };
+        if let Some(steering) = self.steering() {
+            steering.shed_caches();
+            if queue {
                 steering.shed_queue();
             }
         }
+        heap::trim();
     }
 
     /// The thread that looks after everything.

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{checks::due, core::Core, reload::utc_ns};
+use super::{checks::due, core::Core, heap, reload::utc_ns};
 use crate::{
     governor::{Decision, Sample},
     observe::monotonic_ns,
@@ -18,6 +18,8 @@ use crate::{
 
 /// How often slow limits are learnt anew.
 const LEARN: Duration = Duration::from_secs(5);
+/// How often memory that was freed is given back: attaching and bursts of events need much for a short time.
+const TRIM: Duration = Duration::from_secs(60);
 /// Longest sleep.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -59,6 +61,7 @@ impl Drop for Keeper {
 fn keep(core: &Core) {
     let mut learnt: HashMap<u32, SlowLimit> = HashMap::new();
     let (mut checked, mut learned): (Option<Instant>, Option<Instant>) = (None, None);
+    let mut trimmed = Instant::now();
     let mut pulse = None;
     while !core.stopping.load(Ordering::Acquire) {
         if core.file_changed.swap(false, Ordering::AcqRel) {
@@ -87,6 +90,10 @@ fn keep(core: &Core) {
         if checking && due(checked, interval, now) {
             checked = Some(now);
             core.check_now();
+        }
+        if now.duration_since(trimmed) >= TRIM {
+            trimmed = now;
+            heap::trim();
         }
         let until = next.map_or(PATIENCE, |next| Duration::from_nanos(next.saturating_sub(monotonic_ns())));
         thread::park_timeout(until.min(PATIENCE));

@@ -11,6 +11,7 @@ mod core;
 mod facade;
 mod fan_out;
 mod first_event;
+mod heap;
 mod keeper;
 mod node;
 mod observing;

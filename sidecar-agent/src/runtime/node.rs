@@ -198,6 +198,7 @@ impl Node {
         tracing::info!("looked at what is there already: {note}; ready");
         self.core.check_now();
         self.core.health.step_done("attach", note);
+        super::heap::trim();
     }
 
     /// Reads the configuration again; the outcome is in the log, in health and in metrics.
