@@ -10,6 +10,7 @@ mod control;
 mod counters;
 mod frame;
 mod held;
+mod image;
 mod record;
 mod spec;
 mod status;
@@ -23,9 +24,10 @@ pub use frame::{FRAME_BUSY, FRAME_FREE, FRAME_WAYS, FrameSet, MAX_FRAMES};
 pub use held::{
     HELD_BUSY, HELD_BYTES, HELD_FREE, HELD_STRING, HELD_WAYS, HeldSet, HeldStart, MAX_HELD, OPEN_BUCKETS,
 };
+pub use image::{ImageKey, ImageOffsets, MAX_KNOWN, QUIET_NS};
 pub use record::{
-    RECORD_ABORT, RECORD_CLASSES, RECORD_EXEC, RECORD_EXIT, RECORD_HIT, RECORD_PRECIOUS, RecordHeader,
-    STRING_LIMITS, VALUE_LEN, padded,
+    RECORD_ABORT, RECORD_CLASSES, RECORD_EXEC, RECORD_EXIT, RECORD_HIT, RECORD_KNOWN, RECORD_PRECIOUS,
+    RecordHeader, STRING_LIMITS, VALUE_LEN, padded,
 };
 pub use spec::{
     ArgSpec, EVENT_ANOMALY, EVENT_EXTERNAL, EVENT_GENERIC, EVENT_TEST_END, EVENT_TEST_START,
@@ -36,7 +38,7 @@ pub use spec::{
 pub use status::Status;
 
 /// Version of this ABI. The agent refuses a BPF object whose `ABI_VERSION` map value differs.
-pub const ABI_VERSION: u32 = 5;
+pub const ABI_VERSION: u32 = 6;
 
 /// Most arguments that one site can have (the stapsdt limit).
 pub const MAX_ARGS: usize = 12;

@@ -18,6 +18,9 @@ pub const RECORD_ABORT: u16 = 4;
 /// In [`RecordHeader::flags`]: a test's end that did not simply pass, that test's start if it was held, or an anomaly
 /// that a program reports. What is kept by its rate only gives way to it.
 pub const RECORD_PRECIOUS: u16 = 1;
+/// A flag of a [`RECORD_EXEC`]: the program's image is known ([`crate::ImageKey`]), so that only what its process maps
+/// later is worth a look.
+pub const RECORD_KNOWN: u16 = 2;
 
 /// Bytes of an argument's fixed part.
 pub const VALUE_LEN: u32 = 8;
@@ -64,7 +67,7 @@ pub struct RecordHeader {
     pub unread: u16,
     /// Bit i: argument i is a payload that was left out to stay inside the agent's budget.
     pub dropped: u16,
-    /// [`RECORD_PRECIOUS`] or 0.
+    /// [`RECORD_PRECIOUS`], [`RECORD_KNOWN`] or 0.
     pub flags: u16,
     /// Of a [`RECORD_ABORT`], how the process ended, as `wait` tells it; else zero.
     pub exit_code: u32,

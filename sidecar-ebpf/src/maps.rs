@@ -2,11 +2,11 @@
 
 use aya_ebpf::{
     macros::map,
-    maps::{Array, HashMap, RingBuf},
+    maps::{Array, HashMap, LruHashMap, RingBuf},
 };
 use sidecar_common::{
-    BoostState, Control, Counters, FrameSet, HeldSet, HeldStart, Histogram, MAX_SIGNALS, OPEN_BUCKETS,
-    SignalState, Spec, StatusTable,
+    BoostState, Control, Counters, FrameSet, HeldSet, HeldStart, Histogram, ImageKey, ImageOffsets,
+    MAX_KNOWN, MAX_SIGNALS, OPEN_BUCKETS, SignalState, Spec, StatusTable,
 };
 
 /// Kept records on their way to the agent.
@@ -76,3 +76,15 @@ pub static READER: Array<u64> = Array::with_max_entries(1, 0);
 /// Process ids (thread groups) that are watched when the scope is a tree.
 #[map]
 pub static TREE: HashMap<u32, u32> = HashMap::with_max_entries(64, 1 /* BPF_F_NO_PREALLOC */);
+
+/// How images are told apart.
+#[map]
+pub static IMAGE_OFFSETS: Array<ImageOffsets> = Array::with_max_entries(1, 0);
+
+/// Images of which the agent wants to hear no more at once. Only the agent writes it.
+#[map]
+pub static KNOWN: LruHashMap<ImageKey, u32> = LruHashMap::with_max_entries(MAX_KNOWN, 0);
+
+/// When the reader was last woken for a process that executed a known image: CLOCK_MONOTONIC in nanoseconds.
+#[map]
+pub static LAST_QUIET: Array<u64> = Array::with_max_entries(1, 0);

@@ -205,3 +205,17 @@ pub enum Outcome {
         again: bool,
     },
 }
+
+impl Outcome {
+    /// Whether another look at the same image would find nothing else, whatever becomes of other images.
+    #[must_use]
+    pub const fn is_lasting(&self) -> bool {
+        match self {
+            Self::Attached { .. } | Self::AlreadyAttached | Self::NothingWanted => true,
+            Self::Refused { reason, .. } => match reason {
+                Reason::Unusable | Reason::Foreign => true,
+                Reason::Unreadable | Reason::Changed | Reason::Full | Reason::Kernel => false,
+            },
+        }
+    }
+}

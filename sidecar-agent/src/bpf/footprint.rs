@@ -9,6 +9,8 @@ use super::{ProgramStats, StatsWindow, sys};
 
 /// `BPF_MAP_TYPE_HASH`.
 const HASH: u32 = 1;
+/// `BPF_MAP_TYPE_LRU_HASH`.
+const LRU_HASH: u32 = 9;
 /// `BPF_MAP_TYPE_RINGBUF`.
 const RING: u32 = 27;
 /// Bytes of an element of a kernel's hash map besides key and value, with its bucket.
@@ -129,7 +131,7 @@ fn reckoned(info: &sys::MapInfo) -> u64 {
     let key = u64::from(info.key_size).next_multiple_of(8);
     match info.kind {
         RING => entries,
-        HASH => entries * (key + value + HASH_ELEMENT),
+        HASH | LRU_HASH => entries * (key + value + HASH_ELEMENT),
         _ => entries * value,
     }
 }

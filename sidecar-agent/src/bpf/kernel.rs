@@ -16,6 +16,7 @@ use sidecar_common::{Control, Counters, HELD_WAYS, Histogram, SCOPE_NODE, SCOPE_
 use super::{
     AttachMethod, BpfError, Features, Footprint, Link, LoadOptions, Object, ProgramStats, RingReader, Scope,
     Site, Tree, btf,
+    known::Known,
     link::Moment,
     programs::{Programs, load_probe},
     rewriting,
@@ -32,6 +33,7 @@ pub struct Kernel {
     histograms: Array<MapData, Histogram>,
     status_tables: Array<MapData, StatusTable>,
     pub(super) sampling: Sampling,
+    pub(super) known: Known,
     control: Array<MapData, Control>,
     process_lost: Array<MapData, u64>,
     tree: Option<Tree>,
@@ -76,7 +78,7 @@ impl ProbePoint {
 /// A map of one of the kinds that the object holds.
 fn map_data(map: &Map) -> Option<&MapData> {
     match map {
-        Map::Array(data) | Map::HashMap(data) | Map::RingBuf(data) => Some(data),
+        Map::Array(data) | Map::HashMap(data) | Map::LruHashMap(data) | Map::RingBuf(data) => Some(data),
         _ => None,
     }
 }
@@ -173,8 +175,11 @@ impl Kernel {
             None
         };
         let needed = tree.is_some() || options.exit_records;
-        let offsets = if needed || options.follow_exits { Some(btf::offsets()) } else { None };
-        match offsets.transpose() {
+        let wanted = needed || options.follow_exits || options.exec_records;
+        let offsets = if wanted { Some(btf::offsets()) } else { None }.transpose();
+        let images = offsets.as_ref().ok().and_then(|found| found.as_ref()?.images);
+        let known = Known::new(images, &mut take)?;
+        match offsets {
             Ok(Some(offsets)) => {
                 switches.task_tgid = offsets.task_tgid;
                 switches.task_signal = offsets.task_signal;
@@ -183,6 +188,7 @@ impl Kernel {
                 switches.follow_exits = options.follow_exits.into();
             }
             Err(error) if needed => return Err(error),
+            Err(_) if !options.follow_exits => {}
             Err(error) => tracing::warn!("tests whose process dies will not be seen to end: {error}"),
             Ok(None) => {}
         }
@@ -208,6 +214,7 @@ impl Kernel {
             histograms: Array::try_from(take("HISTOGRAMS")?).map_err(map_error("HISTOGRAMS"))?,
             status_tables: Array::try_from(take("STATUS_TABLES")?).map_err(map_error("STATUS_TABLES"))?,
             sampling,
+            known,
             process_lost: Array::try_from(take("PROCESS_LOST")?).map_err(map_error("PROCESS_LOST"))?,
             control,
             tree,

@@ -9,6 +9,7 @@ mod exits;
 mod features;
 mod footprint;
 mod kernel;
+mod known;
 mod link;
 mod object;
 mod options;

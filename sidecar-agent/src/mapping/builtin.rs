@@ -10,9 +10,19 @@ pub fn builtin() -> Vec<Mapping> {
     sidecar().into_iter().chain(nextest()).collect()
 }
 
-/// The library that carries this project's markers for programs in other languages than Rust. It is wanted without a word
-/// in the config, wherever a program finds it.
+/// The library that carries this project's markers for programs in other languages than Rust. It is looked for in the
+/// loader's folders before any program has it.
 pub const LIBRARY: &str = "libsidecar_markers.so";
+
+/// Whether a file of this name carries this project's markers: the library in any version, and what the clients for other
+/// languages load (`libsidecar_jni.so`, `_sidecar_native.abi3.so`, `sidecar_native.node`). Such are wanted without a word
+/// in the config, wherever a program maps them from.
+#[must_use]
+pub fn is_own_library(file_name: &[u8]) -> bool {
+    let contains = |part: &[u8]| file_name.windows(part.len()).any(|window| window == part);
+    let is_library = contains(b".so") || contains(b".node");
+    is_library && (file_name.starts_with(b"libsidecar") || contains(b"sidecar_native"))
+}
 
 pub(super) fn arg(name: &str, role: Role, kind: ArgKind) -> ArgMapping {
     ArgMapping { name: name.to_owned(), role, kind, signed: None }
@@ -173,6 +183,23 @@ mod tests {
     fn the_built_in_mappings_keep_the_rules_of_user_mappings() {
         for mapping in builtin() {
             assert_eq!(check(&mapping), Ok(()), "{}:{}", mapping.provider, mapping.marker);
+        }
+    }
+
+    #[test]
+    fn own_libraries_are_known_by_their_names() {
+        for own in [
+            LIBRARY,
+            "libsidecar.so.2.0.0",
+            "libsidecar_jni.so",
+            "_sidecar_native.abi3.so",
+            "_sidecar_native.cpython-311-x86_64-linux-gnu.so (deleted)",
+            "sidecar_native.node",
+        ] {
+            assert!(is_own_library(own.as_bytes()), "{own}");
+        }
+        for other in ["", "libsidecar.a", "sidecar", "libsidecars", "sidecar_native.py", "mylibsidecar.so"] {
+            assert!(!is_own_library(other.as_bytes()), "{other}");
         }
     }
 

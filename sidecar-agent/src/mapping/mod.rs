@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use sidecar_common::{EVENT_ANOMALY, EVENT_GENERIC, EVENT_TEST_END, EVENT_TEST_START, Status};
 
 pub use attempt_id::{AttemptId, test_id};
-pub use builtin::{LIBRARY, builtin};
+pub use builtin::{LIBRARY, builtin, is_own_library};
 pub use error::{MappingError, Problem};
 pub use functions::{FunctionMapping, Moment, RETURN, functions};
 pub use parse::{all, from_config};

@@ -13,7 +13,7 @@ use nix::{
     sys::eventfd::{EfdFlags, EventFd},
 };
 
-use super::{folders::Folders, remote::Remote, shared::Shared, watch::consider_libraries};
+use super::{folders::Folders, look::consider_libraries, remote::Remote, shared::Shared};
 use crate::elf::open;
 
 /// How often it is checked that the watched folders are still those that the globs name, in milliseconds.

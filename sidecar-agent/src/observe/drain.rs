@@ -18,6 +18,7 @@ use super::{
     priority,
     shared::Shared,
     sleep::{Sleeper, Stop},
+    watch::Word,
 };
 use crate::{
     bpf::RingReader,
@@ -60,7 +61,7 @@ impl DataPath {
         shared: Arc<Shared>,
         queue: Arc<Queue<Event>>,
         on_full: OnFull,
-        executed: SyncSender<u32>,
+        executed: SyncSender<Word>,
     ) -> io::Result<Self> {
         let stop = Arc::new(Stop::new()?);
         let sleeper = Sleeper::new(&reader, &stop)?;
@@ -125,7 +126,7 @@ struct Drain {
     intake: Intake,
     queue: Arc<Queue<Event>>,
     on_full: OnFull,
-    executed: SyncSender<u32>,
+    executed: SyncSender<Word>,
     batch: Vec<Event>,
     batch_bytes: u64,
     /// Events handed on since the ring was begun to be drained.
@@ -207,8 +208,8 @@ impl Drain {
                     self.hand_on_batch();
                 }
             }
-            Taken::Executed(pid) => {
-                if let Err(TrySendError::Full(_)) = self.executed.try_send(pid) {
+            Taken::Executed(executed) => {
+                if let Err(TrySendError::Full(_)) = self.executed.try_send(Word::Executed(executed)) {
                     self.shared.tallies.execs_missed.fetch_add(1, Ordering::Relaxed);
                 }
             }

@@ -2,13 +2,22 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use sidecar_common::{RECORD_ABORT, RECORD_EXEC, RECORD_HIT, RecordHeader};
+use sidecar_common::{RECORD_ABORT, RECORD_EXEC, RECORD_HIT, RECORD_KNOWN, RecordHeader};
 
 use super::{containers::Containers, tallies::Tallies};
 use crate::{
     attach::ProbeInfo,
     event::{Event, Names, Reading, decode},
 };
+
+/// A process that has executed a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Executed {
+    /// One whose image is to be looked at.
+    New(u32),
+    /// One whose image is known: it may map libraries that are not.
+    Known(u32),
+}
 
 /// What came of a record.
 #[derive(Debug, PartialEq)]
@@ -19,8 +28,8 @@ use crate::{
 pub(super) enum Taken {
     /// A hit, or a test that ended with its process.
     Event(Event),
-    /// A program was executed in this process.
-    Executed(u32),
+    /// A program was executed.
+    Executed(Executed),
     /// Nothing to hand on; what should have been is counted.
     Nothing,
 }
@@ -64,7 +73,8 @@ impl Intake {
         };
         let RecordHeader { kind, spec, generation, pid, .. } = record.header;
         if kind == RECORD_EXEC {
-            return Taken::Executed(pid);
+            let known = record.header.flags & RECORD_KNOWN != 0;
+            return Taken::Executed(if known { Executed::Known(pid) } else { Executed::New(pid) });
         }
         if kind != RECORD_HIT && kind != RECORD_ABORT {
             return Taken::Nothing;
@@ -156,7 +166,10 @@ pub(super) mod tests {
         assert!(matches!(intake.take(&hit, |_, _| None), Taken::Event(_)));
         assert_eq!(counts(), [5, 2, 1]);
         // What tells of processes is none of them.
-        assert_eq!(intake.take(&encode(header_of(RECORD_EXEC), &[]), probe), Taken::Executed(4711));
+        let new = encode(header_of(RECORD_EXEC), &[]);
+        assert_eq!(intake.take(&new, probe), Taken::Executed(Executed::New(4711)));
+        let known = encode(RecordHeader { flags: RECORD_KNOWN, ..header_of(RECORD_EXEC) }, &[]);
+        assert_eq!(intake.take(&known, probe), Taken::Executed(Executed::Known(4711)));
         assert_eq!(intake.take(&encode(header_of(RECORD_EXIT), &[]), probe), Taken::Nothing);
         assert_eq!(counts(), [5, 2, 1]);
     }

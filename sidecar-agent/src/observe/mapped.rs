@@ -7,6 +7,7 @@ use super::{
     process::{Process, mapped},
     shared::Shared,
 };
+use crate::mapping::is_own_library;
 
 /// Whether a mapped file is one of these libraries: absolute paths or file names. `libx.so.1` is `libx.so.1.2` too, for
 /// the file behind a library's name has its whole version.
@@ -16,7 +17,8 @@ fn is_wanted(wanted: &[String], path: &Path) -> bool {
     };
     let whole = path.as_os_str().as_bytes();
     let file = whole.rsplit(|&byte| byte == b'/').next().unwrap_or(whole);
-    wanted.iter().any(|name| is(if name.starts_with('/') { whole } else { file }, name.as_bytes()))
+    is_own_library(file)
+        || wanted.iter().any(|name| is(if name.starts_with('/') { whole } else { file }, name.as_bytes()))
 }
 
 /// Attaches to those libraries that a process has mapped and that are wanted.
@@ -55,5 +57,6 @@ mod tests {
             assert!(!is(path), "{path}");
         }
         assert!(!is_wanted(&[], Path::new("/usr/lib/libx.so.1")));
+        assert!(is_wanted(&[], Path::new("/venv/_sidecar_native.abi3.so (deleted)")));
     }
 }

@@ -15,6 +15,7 @@ mod globs;
 mod holding;
 mod intake;
 mod letting_go;
+mod look;
 mod mapped;
 mod pace;
 mod priority;
@@ -329,7 +330,7 @@ impl Images {
     #[must_use]
     pub fn consider_with_libraries(&self, file: &File, path: &Path) -> Outcome {
         let outcome = self.consider(file, path);
-        watch::consider_libraries(&self.shared, file, path);
+        look::consider_libraries(&self.shared, file, path);
         outcome
     }
 

@@ -117,7 +117,7 @@ pub(super) struct Shared {
     /// What is there is to be looked at again.
     pub(super) look_again: AtomicBool,
     /// Wakes the thread that looks at programs.
-    pub(super) waker: OnceLock<SyncSender<u32>>,
+    pub(super) waker: OnceLock<SyncSender<super::watch::Word>>,
     /// Holds programs until they were looked at.
     pub(super) gate: OnceLock<super::GateHandle>,
     pub(super) ring_bytes: u64,
@@ -227,13 +227,31 @@ impl Shared {
         self.look_again.store(true, Ordering::Release);
         if let Some(waker) = self.waker.get() {
             // If there is no room, the thread is awake.
-            let _ = waker.try_send(super::watch::NOBODY);
+            let _ = waker.try_send(super::watch::Word::Wake);
         }
     }
 
     /// Whether a probe is off, and its specs only wait until no record of theirs is left.
     pub(super) fn is_off(&self, probe: &ProbeInfo) -> bool {
         lock(&self.retiring).iter().any(|(_, probes)| probes.iter().any(|off| off.spec == probe.spec))
+    }
+
+    /// A program was looked at, and there is nothing more to see in it as it is.
+    pub(super) fn know(&self, id: &ImageId) {
+        // What was found while probes are off says nothing.
+        if self.suspended.load(Ordering::Acquire) {
+            return;
+        }
+        if let Err(error) = self.kernel().know_image(id) {
+            tracing::debug!("an image can't be remembered by the kernel programs: {error}");
+        }
+    }
+
+    /// Every program is looked at when it is executed the next time.
+    pub(super) fn forget_known(&self) {
+        if let Err(error) = self.kernel().forget_images() {
+            tracing::error!("known images can't be forgotten: {error}");
+        }
     }
 
     pub(super) fn tree(&self) -> io::Result<OwnedFd> {

@@ -3,7 +3,6 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs::File,
     io,
     path::{Path, PathBuf},
     sync::{
@@ -18,13 +17,25 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    appeared::Appeared, folders::Folders, globs::Globs, mapped::consider_mapped, pace::Pace,
-    process::Process, remote::Remote, say::shown, scan, schedule::Schedule, shared::Shared, tallies::Tallies,
+    appeared::Appeared,
+    folders::Folders,
+    globs::Globs,
+    intake::Executed,
+    look::{Program, cannot_open, consider_executable, consider_libraries, consider_path},
+    mapped::consider_mapped,
+    pace::Pace,
+    process::Process,
+    remote::Remote,
+    say::shown,
+    scan,
+    schedule::Schedule,
+    shared::Shared,
+    tallies::Tallies,
 };
 use crate::{
-    attach::{Outcome, Reason, WantedFunctions},
+    attach::{Outcome, WantedFunctions},
     config::Config,
-    elf::{ImageId, Limits, SearchPath, identify, libraries, open},
+    elf::{ImageId, Limits, SearchPath, identify, open},
     mapping::LIBRARY,
 };
 
@@ -42,14 +53,20 @@ const LONGEST_REST: Duration = Duration::from_millis(50);
 const MOST_PROCESSES: usize = 4096;
 /// Files without a known marker that the log names at one look.
 const MOST_SAID: usize = 10;
-/// What is sent in place of a process's id to wake the thread: no process has it.
-pub(super) const NOBODY: u32 = 0;
+/// What the thread is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// Nothing: it wakes.
+    Wake,
+    /// A process has executed a program.
+    Executed(Executed),
+}
 
 /// The running thread.
 pub(super) struct Watch {
     stop: Arc<AtomicBool>,
     /// Wakes the thread.
-    executed: SyncSender<u32>,
+    executed: SyncSender<Word>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -58,16 +75,14 @@ impl Watch {
     /// a command that waits for it. `looked` is told when that is done.
     pub(super) fn start(
         shared: Arc<Shared>,
-        (executed, execs): (SyncSender<u32>, Receiver<u32>),
+        (executed, execs): (SyncSender<Word>, Receiver<Word>),
         config: &Config,
         looked: oneshot::Sender<()>,
     ) -> io::Result<Self> {
-        let own = std::iter::once(LIBRARY.to_owned());
         let (files, libraries) = WantedFunctions::places(config);
         let files: Vec<String> = config.discovery.files.iter().cloned().chain(files).collect();
         let libraries: Vec<String> = config.discovery.libraries.iter().cloned().chain(libraries).collect();
-        *shared.libraries.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-            libraries.iter().cloned().chain(own).collect();
+        *shared.libraries.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = libraries.clone();
         // There is one watch.
         let _ = shared.waker.set(executed.clone());
         let stop = Arc::new(AtomicBool::new(false));
@@ -107,7 +122,7 @@ impl Drop for Watch {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         // If there is no room, the thread is awake.
-        let _ = self.executed.try_send(NOBODY);
+        let _ = self.executed.try_send(Word::Wake);
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -125,8 +140,8 @@ struct Watcher {
     exec: bool,
     /// Execs that were known to be missed when running programs were looked at last.
     missed: u64,
-    /// When the libraries of programs were looked at.
-    resolved: HashMap<ImageId, Instant>,
+    /// When the libraries of programs were looked at, and whether some were wanted.
+    resolved: HashMap<ImageId, (Instant, bool)>,
     /// Processes that may map more libraries.
     schedule: Schedule,
 }
@@ -138,7 +153,7 @@ impl Watcher {
 
     /// Looks at what the config names, of which these are the files, and at what runs. With `execs` it takes its time,
     /// and programs that are executed meanwhile come first.
-    fn look(&mut self, files: &[PathBuf], execs: Option<&Receiver<u32>>) {
+    fn look(&mut self, files: &[PathBuf], execs: Option<&Receiver<Word>>) {
         let mut pace = execs.map(|execs| (Pace::new(), execs));
         for glob in self.files.without(files) {
             tracing::info!(
@@ -181,7 +196,7 @@ impl Watcher {
     }
 
     /// Looks at what was executed meanwhile, and rests as long as the pace asks for.
-    fn breathe(&mut self, pace: &mut Option<(Pace, &Receiver<u32>)>) {
+    fn breathe(&mut self, pace: &mut Option<(Pace, &Receiver<Word>)>) {
         let Some((pace, execs)) = pace else { return };
         // Those that come faster than they are looked at don't keep the rest waiting for ever.
         let mut left = MOST_EXECS;
@@ -189,15 +204,15 @@ impl Watcher {
             left -= 1;
             // What rests can be told to end.
             match execs.recv_timeout(pace.rest().min(LONGEST_REST)) {
-                Ok(NOBODY) => {}
-                Ok(pid) => self.executed(pid),
+                Ok(Word::Wake) => {}
+                Ok(Word::Executed(executed)) => self.executed(executed),
                 Err(_) if pace.rest().is_zero() => return,
                 Err(_) => {}
             }
         }
     }
 
-    fn look_at_processes(&mut self, mut pace: Option<(Pace, &Receiver<u32>)>) {
+    fn look_at_processes(&mut self, mut pace: Option<(Pace, &Receiver<Word>)>) {
         self.missed = self.execs_missed();
         for pid in scan::processes() {
             if self.is_stopped() {
@@ -217,34 +232,47 @@ impl Watcher {
         self.shared.libraries.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// A process has executed a program: looks at that, and at the libraries that it will map.
-    fn executed(&mut self, pid: u32) {
-        // It may have ended already.
-        let Ok(process) = Process::open(pid) else { return };
-        if let Some((outcome, file, path)) = consider_executable(&self.shared, &process)
-            && !matches!(outcome, Outcome::AlreadyAttached)
-            // Its libraries are then found by their mappings.
-            && !process.is_elsewhere()
-            && self.libraries_are_due(&file)
-        {
-            consider_libraries(&self.shared, &file, &path);
+    /// A process has executed a program: looks at that, if it is not known, and at the libraries that it will map.
+    fn executed(&mut self, executed: Executed) {
+        let (Executed::New(pid) | Executed::Known(pid)) = executed;
+        if let Executed::New(pid) = executed {
+            // It may have ended already.
+            let Ok(process) = Process::open(pid) else { return };
+            self.look_at_program(&process);
         }
         self.schedule.executed(pid, Instant::now());
     }
 
-    /// Whether the libraries of a program were not looked at just now: some programs start hundreds of times a second.
-    fn libraries_are_due(&mut self, file: &File) -> bool {
-        let (Ok(id), now) = (identify(file), Instant::now()) else { return true };
+    fn look_at_program(&mut self, process: &Process) {
+        let Some(program) = consider_executable(&self.shared, process) else { return };
+        let attached = matches!(program.outcome, Outcome::AlreadyAttached);
+        // Elsewhere, its libraries are found by their mappings.
+        let brings = !attached && !process.is_elsewhere() && self.brings_wanted(&program);
+        // What brings a library that is wanted is looked at each time: another file may have taken the library's place.
+        if let Some(id) = program.id
+            && !brings
+            && program.outcome.is_lasting()
+        {
+            self.shared.know(&id);
+        }
+    }
+
+    /// Attaches to those libraries of a program that are wanted, if they were not looked at just now: some programs start
+    /// hundreds of times a second. Whether there are any.
+    fn brings_wanted(&mut self, program: &Program) -> bool {
+        let now = Instant::now();
+        if let Some(id) = program.id
+            && let Some((at, brings)) = self.resolved.get(&id)
+            && now - *at < FRESH
+        {
+            return *brings;
+        }
         if self.resolved.len() >= MOST_PROCESSES {
             self.resolved.clear();
         }
-        let before = self.resolved.insert(id, now);
-        if before.is_some_and(|at| now - at < FRESH) {
-            // That is counted from the look, not from the last question.
-            self.resolved.extend(before.map(|at| (id, at)));
-            return false;
-        }
-        true
+        let brings = consider_libraries(&self.shared, &program.file, &program.path);
+        self.resolved.extend(program.id.map(|id| (id, (now, brings))));
+        brings
     }
 
     /// Looks at the libraries that processes have mapped since they were looked at last, as far as there is time.
@@ -266,14 +294,14 @@ impl Watcher {
         lost + Tallies::read(&self.shared.tallies.execs_missed)
     }
 
-    fn serve(&mut self, execs: &Receiver<u32>) {
+    fn serve(&mut self, execs: &Receiver<Word>) {
         let mut swept = Instant::now();
         let mut gone = HashSet::new();
         while !self.is_stopped() {
             let rest = self.schedule.rest(Instant::now()).unwrap_or(PATIENCE);
             match execs.recv_timeout(rest.min(PATIENCE)) {
-                Ok(NOBODY) => {}
-                Ok(pid) => self.executed(pid),
+                Ok(Word::Wake) => {}
+                Ok(Word::Executed(executed)) => self.executed(executed),
                 Err(RecvTimeoutError::Timeout) => {
                     if self.exec && self.execs_missed() > self.missed {
                         tracing::debug!("some execs were missed; every running program is looked at");
@@ -284,6 +312,7 @@ impl Watcher {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             if self.shared.look_again.swap(false, Ordering::AcqRel) {
+                self.shared.forget_known();
                 self.look(&self.files.files(&Remote::now()), Some(execs));
             }
             self.look_again_at_processes();
@@ -327,67 +356,9 @@ impl Watcher {
         {
             self.shared.forget(&image.id);
             tracing::info!("let go of {}: the file is gone and nothing runs it", shown(&image.path));
+            // It may come back as it was.
+            self.shared.forget_known();
         }
         gone
-    }
-}
-
-/// Looks at the program that a process executes, through /proc, so that another mount namespace does not matter. None:
-/// it has ended.
-fn consider_executable(shared: &Shared, process: &Process) -> Option<(Outcome, File, PathBuf)> {
-    let (file, path) = process.executable().ok()?;
-    Some((shared.consider(&file, &path), file, path))
-}
-
-/// Looks at a file that the config names: then it is worth a line that there is nothing in it to watch, if `say` is
-/// true. `real` is where it is. Whether it has nothing.
-fn consider_path(shared: &Shared, path: &Path, real: &Path, say: bool) -> bool {
-    let file = match open(real) {
-        Ok(file) => file,
-        Err(error) => {
-            cannot_open(path, &error);
-            return false;
-        }
-    };
-    let outcome = shared.consider(&file, path);
-    consider_libraries(shared, &file, path);
-    match outcome {
-        Outcome::Refused { reason: reason @ (Reason::Unusable | Reason::Foreign), message, .. } => {
-            tracing::warn!("discovery names {}, but ({}) {message}", shown(path), reason.name());
-            false
-        }
-        Outcome::NothingWanted => {
-            if say {
-                tracing::info!(
-                    "discovery names {}, but it has no marker that is known, and no function that is wanted",
-                    shown(path)
-                );
-            }
-            true
-        }
-        // Told already, if it is worth it.
-        Outcome::Refused { .. } | Outcome::Attached { .. } | Outcome::AlreadyAttached => false,
-    }
-}
-
-fn cannot_open(path: &Path, error: &io::Error) {
-    tracing::warn!("discovery names {}, but it can't be opened: {error}", shown(path));
-}
-
-/// Attaches to those libraries that a program needs and that are wanted: by the config, or in any case.
-pub(super) fn consider_libraries(shared: &Shared, file: &File, path: &Path) {
-    let wanted = shared.libraries.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-    // A command inherits this process's environment. What the node's other programs were given is not known here.
-    let folders = if shared.is_node() { None } else { std::env::var("LD_LIBRARY_PATH").ok() };
-    let search = SearchPath::system(folders.as_deref());
-    let Ok(needed) = libraries(file, path, &search, &Limits::default()) else { return };
-    for library in needed.found {
-        let is_wanted = wanted.iter().any(|name| {
-            Path::new(name) == library
-                || library.file_name().is_some_and(|file| file.to_string_lossy() == *name)
-        });
-        if is_wanted && let Ok(file) = open(&library) {
-            shared.consider(&file, &library);
-        }
     }
 }

@@ -6,15 +6,15 @@ use aya_ebpf::{
 };
 use core::ffi::c_void;
 use sidecar_common::{
-    ArgSpec, Control, KIND_INTEGER, KIND_STRING, RECORD_CLASSES, RECORD_HIT, RECORD_PRECIOUS, RecordHeader,
-    STRING_LIMITS, Spec,
+    ArgSpec, Control, KIND_INTEGER, KIND_STRING, RECORD_CLASSES, RECORD_HIT, RECORD_KNOWN, RECORD_PRECIOUS,
+    RecordHeader, STRING_LIMITS, Spec,
 };
 use sidecar_ebpf::eval::{Missing, value};
 
 use super::{
     lose_process,
     memory::{Probed, at_most},
-    wake::{submit_flags, unread},
+    wake::{submit_flags, unread, woken_just_now},
     write_header,
 };
 use crate::maps::RECORDS;
@@ -357,16 +357,18 @@ pub fn emit_hit(
     emit::<LARGE, { STRING_LIMITS[2] as u64 }>(regs, spec, control, hit, report_faults)
 }
 
-/// Sends a record that is only a header, or counts that there was no room for it.
+/// Sends a record that is only a header, or counts that there was no room for it. One with [`RECORD_KNOWN`] wakes nobody
+/// who was woken for such a one just now.
 #[inline(always)]
-pub fn emit_process(control: *const Control, kind: u16) {
+pub fn emit_process(control: *const Control, kind: u16, flags: u16) {
     match RECORDS.reserve::<RecordHeader>(0) {
         Some(mut entry) => {
             // SAFETY: the reservation is a header's, and this program's until it is submitted.
             unsafe {
-                write_header(entry.as_mut_ptr(), RecordHeader { kind, ..RecordHeader::default() });
+                write_header(entry.as_mut_ptr(), RecordHeader { kind, flags, ..RecordHeader::default() });
             }
-            entry.submit(submit_flags(control, unread()));
+            let quiet = flags & RECORD_KNOWN != 0 && woken_just_now();
+            entry.submit(if quiet { u64::from(BPF_RB_NO_WAKEUP) } else { submit_flags(control, unread()) });
         }
         None => lose_process(),
     }

@@ -1,26 +1,10 @@
 //! A process ended: so do its tests, it leaves the tree, and the agent is told.
 
-use aya_ebpf::{
-    helpers::{bpf_get_current_pid_tgid, generated::bpf_probe_read_kernel},
-    macros::raw_tracepoint,
-    programs::RawTracePointContext,
-};
-use core::ffi::c_void;
+use aya_ebpf::{helpers::bpf_get_current_pid_tgid, macros::raw_tracepoint, programs::RawTracePointContext};
 use sidecar_common::{Control, RECORD_EXIT, SCOPE_TREE};
 
-use super::{abort, control, emit::emit_process, in_tree};
+use super::{abort, control, emit::emit_process, field, in_tree};
 use crate::maps::TREE;
-
-/// A field of a kernel structure, or `None` if it can't be read.
-#[inline(always)]
-fn field<T: Default>(structure: u64, offset: u32) -> Option<T> {
-    let mut value = T::default();
-    let source = structure.wrapping_add(u64::from(offset)) as *const c_void;
-    // SAFETY: dst is this stack's, of the size given; the helper checks the source address, which comes from the
-    // kernel's own task and an offset from its BTF.
-    let result = unsafe { bpf_probe_read_kernel((&raw mut value).cast(), size_of::<T>() as u32, source) };
-    (result == 0).then_some(value)
-}
 
 /// Threads of the group that are still alive.
 #[inline(always)]
@@ -54,7 +38,7 @@ pub fn process_exit(ctx: RawTracePointContext) -> i32 {
         let _ = TREE.remove(tgid);
     }
     if switches.exit_records != 0 {
-        emit_process(control, RECORD_EXIT);
+        emit_process(control, RECORD_EXIT, 0);
     }
     0
 }

@@ -15,8 +15,11 @@ mod key;
 mod memory;
 mod wake;
 
+use core::ffi::c_void;
+
 use aya_ebpf::helpers::{
-    bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_ktime_get_ns, generated::bpf_get_current_comm,
+    bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_ktime_get_ns,
+    generated::{bpf_get_current_comm, bpf_probe_read_kernel},
 };
 use sidecar_common::{Control, RecordHeader};
 
@@ -41,6 +44,17 @@ fn lose_process() {
 #[inline(always)]
 fn control() -> Option<*mut Control> {
     CONTROL.get_ptr_mut(0)
+}
+
+/// A field of a kernel structure, or `None` if it can't be read.
+#[inline(always)]
+fn field<T: Default>(structure: u64, offset: u32) -> Option<T> {
+    let mut value = T::default();
+    let source = structure.wrapping_add(u64::from(offset)) as *const c_void;
+    // SAFETY: dst is this stack's, of the size given; the helper checks the source address, which comes from the
+    // kernel's own structures and an offset from its BTF.
+    let result = unsafe { bpf_probe_read_kernel((&raw mut value).cast(), size_of::<T>() as u32, source) };
+    (result == 0).then_some(value)
 }
 
 /// Whether the process is one of the watched tree.

@@ -1,10 +1,11 @@
 //! When to wake the reader: never for every record, always when it sleeps and has cause to get up.
 
 use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
-use sidecar_common::{Control, READER_AWAKE, READER_IDLE, READER_LINGERING};
+use aya_ebpf::helpers::bpf_ktime_get_ns;
+use sidecar_common::{Control, QUIET_NS, READER_AWAKE, READER_IDLE, READER_LINGERING};
 
 use super::atomic::swap;
-use crate::maps::{READER, RECORDS};
+use crate::maps::{LAST_QUIET, READER, RECORDS};
 
 /// Bytes in the ring that have not been read.
 #[inline(always)]
@@ -43,4 +44,20 @@ pub fn submit_flags(control: *const Control, unread: u64) -> u64 {
     }
     // SAFETY: as above.
     if unsafe { swap(state, READER_AWAKE) } == READER_AWAKE { quiet } else { u64::from(BPF_RB_FORCE_WAKEUP) }
+}
+
+/// Whether the reader was woken for a known image within [`QUIET_NS`]; if not, it counts as woken now. Two processors may
+/// both find that it was not, and wake it twice.
+#[inline(always)]
+pub fn woken_just_now() -> bool {
+    let Some(last) = LAST_QUIET.get_ptr_mut(0) else { return false };
+    // SAFETY: the helper takes nothing; `last` is an aligned u64 of an array map's value, which lives as long as the map.
+    unsafe {
+        let now = bpf_ktime_get_ns();
+        if now.wrapping_sub(last.read_volatile()) < QUIET_NS {
+            return true;
+        }
+        last.write_volatile(now);
+    }
+    false
 }

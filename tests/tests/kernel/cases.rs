@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use crate::{
-    adaptive, cost, counting, exits, forms, functions, held, links, outcomes, room, sampling, strings, tree,
-    wake,
+    adaptive, cost, counting, exits, forms, functions, held, known, links, outcomes, room, sampling, strings,
+    tree, wake,
 };
 
 /// A test's body.
@@ -96,6 +96,8 @@ pub(crate) fn all() -> Vec<Case> {
         alone("a_tree_holds_all_descendants_and_nobody_else", tree::members),
         alone("a_full_tree_counts_who_does_not_fit", tree::full),
         alone("each_exec_and_exit_of_the_tree_has_a_record", tree::execs_and_exits),
+        alone("known_images_are_told_as_such", known::images),
+        alone("a_known_image_that_is_written_to_is_new", known::rewritten),
         alone("a_process_with_threads_exits_once", tree::exit_of_threads),
         alone("exec_records_without_room_are_counted", tree::lost_processes),
         shared("semaphores_rise_and_fall", links::semaphores),

@@ -11,6 +11,7 @@ mod exits;
 mod forms;
 mod functions;
 mod held;
+mod known;
 mod links;
 mod outcomes;
 mod room;
