@@ -2,6 +2,7 @@
 
 use super::builtin::{arg, nextest, sidecar};
 use super::functions::{FunctionMapping, of_preset};
+use super::preset_libc::libc;
 use super::{ArgKind, EventKind, Mapping, Role};
 use crate::config::{ArgConfig, FunctionConfig, FunctionName, FunctionPlace, PRESETS, Source};
 
@@ -25,6 +26,7 @@ pub fn presets(names: &[String]) -> Preset {
             "sidecar" => Preset { mappings: sidecar(), ..Preset::default() },
             "nextest" => Preset { mappings: nextest(), ..Preset::default() },
             "jvm" => jvm(),
+            "libc" => libc(),
             "libstdcxx" => libstdcxx(),
             "python" => Preset { mappings: python(), ..Preset::default() },
             "googletest" => googletest(),

@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use crate::{
     accounts, api, basics, boost, broken, churn, clock, containers, death, discovery, dlopen, elsewhere,
-    estimates, exits, files, first_event, folders, foreign, functions, handlers, health, hidepid, identity,
-    kept, many, memory, presets, refusals, reload, sinks, switch, verbs,
+    estimates, exits, files, first_event, folders, foreign, functions, giving_up, handlers, health, hidepid,
+    identity, kept, many, memory, presets, refusals, reload, sinks, switch, verbs,
 };
 
 /// A test.
@@ -158,6 +158,7 @@ pub(crate) const ALL: &[Case] = &[
         presets::JAVA,
         "it needs Debian's package openjdk-17-jre-headless",
     ),
+    case("programs_that_give_up_are_told_by_a_preset", giving_up::told),
     case("presets_that_are_off_and_one_that_is_none", presets::off_and_unknown),
     case("events_tell_the_container_of_their_cgroup", containers::named),
     case("processes_and_images_come_and_go", churn::comes_and_goes),

@@ -23,6 +23,7 @@ mod first_event;
 mod folders;
 mod foreign;
 mod functions;
+mod giving_up;
 mod handlers;
 mod health;
 mod hidepid;
