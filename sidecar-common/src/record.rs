@@ -19,6 +19,9 @@ pub const RECORD_ABORT: u16 = 4;
 /// that a program reports. What is kept by its rate only gives way to it.
 pub const RECORD_PRECIOUS: u16 = 1;
 
+/// In [`RecordHeader::exit_code`]: the kernel had run out of memory, in all or in the process's cgroup, and chose it to end.
+pub const EXIT_OOM: u32 = 1 << 31;
+
 /// Bytes of an argument's fixed part.
 pub const VALUE_LEN: u32 = 8;
 
@@ -66,7 +69,7 @@ pub struct RecordHeader {
     pub dropped: u16,
     /// [`RECORD_PRECIOUS`] or 0.
     pub flags: u16,
-    /// Of a [`RECORD_ABORT`], how the process ended, as `wait` tells it; else zero.
+    /// Of a [`RECORD_ABORT`], how the process ended, as `wait` tells it, and [`EXIT_OOM`]; else zero.
     pub exit_code: u32,
     /// Name of the thread, padded with NUL.
     pub comm: [u8; 16],

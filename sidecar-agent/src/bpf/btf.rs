@@ -21,6 +21,8 @@ pub(super) struct Offsets {
     pub(super) task_signal: u32,
     pub(super) signal_live: u32,
     pub(super) task_exit_code: u32,
+    /// 0 if there is none: what it tells is nothing that is needed.
+    pub(super) signal_oom_mm: u32,
 }
 
 /// Reads the running kernel's offsets.
@@ -35,6 +37,7 @@ pub(super) fn offsets() -> Result<Offsets, BpfError> {
         task_signal: find("task_struct", "signal")?,
         signal_live: find("signal_struct", "live")?,
         task_exit_code: find("task_struct", "exit_code")?,
+        signal_oom_mm: find("signal_struct", "oom_mm").unwrap_or(0),
     })
 }
 

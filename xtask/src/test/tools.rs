@@ -22,7 +22,7 @@ struct Tool {
     must: bool,
 }
 
-const TOOLS: [Tool; 9] = [
+const TOOLS: [Tool; 10] = [
     Tool {
         program: "gcc",
         package: "gcc",
@@ -55,6 +55,12 @@ const TOOLS: [Tool; 9] = [
         program: "/usr/bin/bpftrace",
         package: "bpftrace",
         why: "the oracle for what probes count",
+        must: false,
+    },
+    Tool {
+        program: "/usr/src/googletest/googletest/src/gtest-all.cc",
+        package: "googletest",
+        why: "a shared googletest for its preset",
         must: false,
     },
 ];
