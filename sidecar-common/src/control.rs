@@ -47,8 +47,8 @@ pub struct Control {
     pub follow_exits: u32,
     /// Byte offset of `exit_code` in `struct task_struct`.
     pub task_exit_code: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Byte offset of `oom_mm` in `struct signal_struct`; 0: not known.
+    pub signal_oom_mm: u32,
     /// CLOCK_MONOTONIC since when every test's end is seen, in nanoseconds: what became of tests that started before is
     /// not known.
     pub watched_since_ns: u64,

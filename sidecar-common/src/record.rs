@@ -22,6 +22,9 @@ pub const RECORD_PRECIOUS: u16 = 1;
 /// later is worth a look.
 pub const RECORD_KNOWN: u16 = 2;
 
+/// In [`RecordHeader::exit_code`]: the kernel had run out of memory, in all or in the process's cgroup, and chose it to end.
+pub const EXIT_OOM: u32 = 1 << 31;
+
 /// Bytes of an argument's fixed part.
 pub const VALUE_LEN: u32 = 8;
 
@@ -69,7 +72,7 @@ pub struct RecordHeader {
     pub dropped: u16,
     /// [`RECORD_PRECIOUS`], [`RECORD_KNOWN`] or 0.
     pub flags: u16,
-    /// Of a [`RECORD_ABORT`], how the process ended, as `wait` tells it; else zero.
+    /// Of a [`RECORD_ABORT`], how the process ended, as `wait` tells it, and [`EXIT_OOM`]; else zero.
     pub exit_code: u32,
     /// Name of the thread, padded with NUL.
     pub comm: [u8; 16],

@@ -24,6 +24,11 @@ pub const FLAG_NULL_IS_ZERO: u8 = 2;
 /// The pointer on the way of [`LOC_POINTED`] is to the first element of a vector, and the word behind it to the end of the
 /// last. Where both are the same, the argument is 0.
 pub const FLAG_EMPTY_IS_ZERO: u8 = 4;
+/// As [`FLAG_EMPTY_IS_ZERO`], but of the vector's elements, which are [`ArgSpec::index`] bytes long, that one is meant whose
+/// first 4 bytes are the least number above 0. Where there is none, the argument is 0.
+pub const FLAG_LEAST_OF_ALL: u8 = 8;
+/// Most elements of a vector that are looked at.
+pub const MAX_ELEMENTS: u32 = 1024;
 
 /// The site is no function whose returns are watched.
 pub const FRAME_NONE: u8 = 0;
@@ -63,7 +68,7 @@ pub struct ArgSpec {
     pub value: i64,
     /// Byte offset of the base register in the processor's `pt_regs`.
     pub base: u16,
-    /// Byte offset of the index register in `pt_regs`.
+    /// Byte offset of the index register in `pt_regs`; for [`FLAG_LEAST_OF_ALL`] the size of an element.
     pub index: u16,
     /// One of the `LOC_` constants.
     pub location: u8,

@@ -1,8 +1,8 @@
 //! Spec evaluation: from a site's registers to the value of an argument.
 
 use sidecar_common::{
-    ArgSpec, FLAG_EMPTY_IS_ZERO, FLAG_NULL_IS_ZERO, FLAG_SIGNED, LOC_CONSTANT, LOC_ELAPSED, LOC_INDEXED,
-    LOC_MEMORY, LOC_POINTED, LOC_REGISTER,
+    ArgSpec, FLAG_EMPTY_IS_ZERO, FLAG_LEAST_OF_ALL, FLAG_NULL_IS_ZERO, FLAG_SIGNED, LOC_CONSTANT,
+    LOC_ELAPSED, LOC_INDEXED, LOC_MEMORY, LOC_POINTED, LOC_REGISTER, MAX_ELEMENTS,
 };
 
 /// Why an argument has no value.
@@ -22,6 +22,62 @@ pub trait Access {
     fn memory(&self, address: u64, size: u8) -> Option<u64>;
     /// Nanoseconds since the function was entered that has returned here, if that is known.
     fn elapsed(&self) -> Option<u64>;
+    /// Looks through a vector to the end.
+    fn search(&self, vector: Vector) -> Found;
+}
+
+/// The elements of a vector, of which one is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Vector {
+    /// The first element.
+    pub begin: u64,
+    /// The end of the last.
+    pub end: u64,
+    /// Size of an element.
+    pub size: u64,
+}
+
+impl Vector {
+    /// How many elements are looked at.
+    #[inline(always)]
+    #[must_use]
+    pub const fn looked_at(&self) -> u32 {
+        if self.size == 0 || self.end < self.begin {
+            return 0;
+        }
+        let count = (self.end - self.begin) / self.size;
+        if count > MAX_ELEMENTS as u64 { MAX_ELEMENTS } else { count as u32 }
+    }
+}
+
+/// What a look through a vector has found so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Found {
+    /// The element whose first 4 bytes are the least number above 0; 0 if there is none.
+    pub element: u64,
+    /// That number.
+    pub number: u32,
+    /// Not 0: an element could not be read.
+    pub fault: u32,
+}
+
+impl Found {
+    /// Takes an element's first 4 bytes into account. Whether there is reason to go on.
+    #[inline(always)]
+    pub fn look(&mut self, element: u64, number: Option<u64>) -> bool {
+        let Some(number) = number else {
+            self.fault = 1;
+            return false;
+        };
+        let number = number as u32;
+        if number != 0 && (self.element == 0 || number < self.number) {
+            self.element = element;
+            self.number = number;
+        }
+        number != 1
+    }
 }
 
 /// Extends the low `size` bytes of `raw` to 64 bits. A size that is not 1, 2 or 4 leaves all 64 bits.
@@ -68,8 +124,20 @@ pub fn value(arg: &ArgSpec, access: &impl Access) -> Result<u64, Missing> {
                 address = address.wrapping_add(access.register(arg.index) << (arg.scale & 3));
             }
             if arg.location == LOC_POINTED {
-                let Some(pointer) = access.memory(address, 8) else { return Err(Missing::Fault) };
-                if arg.flags & FLAG_EMPTY_IS_ZERO != 0 {
+                let Some(mut pointer) = access.memory(address, 8) else { return Err(Missing::Fault) };
+                if arg.flags & FLAG_LEAST_OF_ALL != 0 {
+                    let Some(end) = access.memory(address.wrapping_add(8), 8) else {
+                        return Err(Missing::Fault);
+                    };
+                    let found = access.search(Vector { begin: pointer, end, size: u64::from(arg.index) });
+                    if found.fault != 0 {
+                        return Err(Missing::Fault);
+                    }
+                    if found.element == 0 {
+                        return Ok(0);
+                    }
+                    pointer = found.element;
+                } else if arg.flags & FLAG_EMPTY_IS_ZERO != 0 {
                     match access.memory(address.wrapping_add(8), 8) {
                         Some(end) if end == pointer => return Ok(0),
                         Some(_) => {}
@@ -112,6 +180,16 @@ mod tests {
         }
         fn elapsed(&self) -> Option<u64> {
             self.elapsed
+        }
+        fn search(&self, vector: Vector) -> Found {
+            let mut found = Found::default();
+            for i in 0..u64::from(vector.looked_at()) {
+                let element = vector.begin + i * vector.size;
+                if !found.look(element, self.memory(element, 4)) {
+                    break;
+                }
+            }
+            found
         }
     }
 
@@ -217,6 +295,38 @@ mod tests {
         assert_eq!(value(&ArgSpec { value: 16, ..first }, &table), Err(Missing::Fault));
         let empty = Table { memory: 0x1000u64.to_le_bytes().repeat(2), ..table };
         assert_eq!(value(&first, &empty), Ok(0));
+    }
+
+    #[test]
+    fn of_a_vector_the_element_of_the_least_number_is_found() {
+        let with = |numbers: &[u32]| {
+            let end = 0x1010 + 8 * numbers.len() as u64;
+            let mut memory: Vec<u8> =
+                [0x1010, end].iter().flat_map(|word: &u64| word.to_le_bytes()).collect();
+            for (i, number) in (100_u32..).zip(numbers) {
+                memory.extend([*number, i].iter().flat_map(|word| word.to_le_bytes()));
+            }
+            Table { memory, ..table() }
+        };
+        let least = ArgSpec { base: 8, index: 8, flags: FLAG_LEAST_OF_ALL, ..arg(LOC_POINTED, 4) };
+        let behind = ArgSpec { inner: 4, ..least };
+        for (numbers, number, which) in [
+            (&[][..], 0, 0),
+            (&[0, 0], 0, 0),
+            (&[0, 3, 0, 2, 2], 2, 103),
+            (&[3, 1, 1], 1, 101),
+            (&[7], 7, 100),
+        ] {
+            assert_eq!(value(&least, &with(numbers)), Ok(number), "{numbers:?}");
+            assert_eq!(value(&behind, &with(numbers)), Ok(which), "{numbers:?}");
+        }
+        // Hostile: an end before the begin, elements without size, an end that is far away.
+        let backwards = Table { memory: [0x1010, 0x1000_u64].map(u64::to_le_bytes).concat(), ..table() };
+        assert_eq!(value(&least, &backwards), Ok(0));
+        assert_eq!(value(&ArgSpec { index: 0, ..least }, &with(&[1])), Ok(0));
+        let endless = Table { memory: [0x1000, u64::MAX].map(u64::to_le_bytes).concat(), ..table() };
+        assert_eq!(value(&least, &endless), Err(Missing::Fault));
+        assert_eq!(Vector { begin: 0, end: u64::MAX, size: 1 }.looked_at(), MAX_ELEMENTS);
     }
 
     #[test]

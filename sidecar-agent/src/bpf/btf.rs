@@ -27,6 +27,8 @@ pub(super) struct Offsets {
     pub(super) task_exit_code: u32,
     /// Where the exec program finds what an image is told by. Without it, every image is new to it.
     pub(super) images: Option<ImageOffsets>,
+    /// 0 if there is none: what it tells is nothing that is needed.
+    pub(super) signal_oom_mm: u32,
 }
 
 /// A structure and its member.
@@ -36,6 +38,7 @@ const TGID: Member = ("task_struct", "tgid");
 const SIGNAL: Member = ("task_struct", "signal");
 const LIVE: Member = ("signal_struct", "live");
 const EXIT_CODE: Member = ("task_struct", "exit_code");
+const OOM: Member = ("signal_struct", "oom_mm");
 const FILE: Member = ("linux_binprm", "file");
 const INODE: Member = ("file", "f_inode");
 const INO: Member = ("inode", "i_ino");
@@ -57,7 +60,7 @@ const TIMESPEC_NSEC: u32 = 8;
 /// Reads the running kernel's offsets.
 pub(super) fn offsets() -> Result<Offsets, BpfError> {
     let bytes = std::fs::read("/sys/kernel/btf/vmlinux").map_err(|error| BpfError::Btf(error.to_string()))?;
-    let mut members = vec![TGID, SIGNAL, LIVE, EXIT_CODE, FILE, INODE, INO, SIZE];
+    let mut members = vec![TGID, SIGNAL, LIVE, EXIT_CODE, OOM, FILE, INODE, INO, SIZE];
     members.extend(TIMES.iter().flatten());
     let found = member_offsets(&bytes, &members);
     let find = |member: Member| found.get(&member).copied();
@@ -70,6 +73,7 @@ pub(super) fn offsets() -> Result<Offsets, BpfError> {
         task_signal: need(SIGNAL)?,
         signal_live: need(LIVE)?,
         task_exit_code: need(EXIT_CODE)?,
+        signal_oom_mm: find(OOM).unwrap_or(0),
         images: images(&find),
     })
 }

@@ -185,6 +185,7 @@ impl Kernel {
                 switches.task_signal = offsets.task_signal;
                 switches.signal_live = offsets.signal_live;
                 switches.task_exit_code = offsets.task_exit_code;
+                switches.signal_oom_mm = offsets.signal_oom_mm;
                 switches.follow_exits = options.follow_exits.into();
             }
             Err(error) if needed => return Err(error),

@@ -26,7 +26,10 @@ until somebody says otherwise; comments tell what it could be. Markers that side
 
 /// What `sidecar probes list --help` says first.
 const LIST_ABOUT: &str = "\
-Show what a running agent probes: markers and functions, where they are attached, hits, faults, and cost.";
+Show what a running agent probes: markers and functions, where they are attached, hits, faults, and cost.
+
+The cost of a probe is its hits times the mean run time of the agent's kernel program, which the kernel measures in short \
+windows for all probes together. The trap that leads there comes on top: `sidecar probes inspect` tells its price.";
 
 /// Flags of `sidecar probes`.
 #[derive(Args, Debug)]

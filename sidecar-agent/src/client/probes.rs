@@ -35,11 +35,16 @@ pub(super) fn text(all: &Value) -> String {
     let heads = ["sites", "hits", "kept", "sampled out", "lost", "disabled", "faults"];
     line(
         &mut text,
-        format_args!("{:width$}  {}", "probe", heads.map(|head| format!("{head:>12}")).join(" ")),
+        format_args!(
+            "{:width$}  {} {:>12}",
+            "probe",
+            heads.map(|head| format!("{head:>12}")).join(" "),
+            "cost ms"
+        ),
     );
     for probe in probes {
         let counts = counts.map(|count| format!("{:>12}", number(&probe[count])));
-        line(&mut text, format_args!("{:width$}  {}", named(probe), counts.join(" ")));
+        line(&mut text, format_args!("{:width$}  {} {:>12}", named(probe), counts.join(" "), cost(probe)));
     }
     durations(&mut text, probes);
     let images = all["images"]["images"].as_array().map_or(&[][..], Vec::as_slice);
@@ -67,6 +72,11 @@ pub(super) fn text(all: &Value) -> String {
         );
     }
     text
+}
+
+/// Milliseconds in the kernel program, if they are measured.
+fn cost(probe: &Value) -> String {
+    probe["cost_seconds"].as_f64().map_or_else(|| "?".to_owned(), |seconds| format!("{:.3}", seconds * 1e3))
 }
 
 fn named(probe: &Value) -> String {

@@ -125,7 +125,7 @@ fn what_is_probed_is_a_table_that_a_terminal_does_not_act_upon() {
     let all = json!({
         "probes": [
             {"provider": "app", "name": "st\u{1b}ep", "sites": 2, "hits": 10, "kept": 4, "sampled_out": 5, "lost": 1,
-             "disabled": 0, "read_faults": 3},
+             "disabled": 0, "read_faults": 3, "cost_seconds": 0.0123456},
             {"provider": "", "name": "app::run", "sites": 1, "hits": 7, "untimed": 2,
              "durations": {"count": 4, "sum_seconds": 0.002, "buckets": []}},
         ],
@@ -139,9 +139,9 @@ fn what_is_probed_is_a_table_that_a_terminal_does_not_act_upon() {
     let lines: Vec<_> =
         text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     let expected = [
-        "probe sites hits kept sampled out lost disabled faults",
-        "app:st\u{fffd}ep 2 10 4 5 1 0 3",
-        "app::run 1 7 ? ? ? ? ?",
+        "probe sites hits kept sampled out lost disabled faults cost ms",
+        "app:st\u{fffd}ep 2 10 4 5 1 0 3 12.346",
+        "app::run 1 7 ? ? ? ? ? ?",
         "",
         "durations",
         "app::run 4 of them, 500.0 us in the mean, 2 calls not timed",

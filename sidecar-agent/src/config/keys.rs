@@ -351,7 +351,7 @@ pub static KEYS: &[Key] = &[
             Field::Texts {
                 place: |c| &mut c.presets,
                 check: preset,
-                what: "googletest, jvm, libstdcxx, nextest, python, sidecar",
+                what: "googletest, jvm, libc, libstdcxx, nextest, python, sidecar",
             },
         ),
     ),

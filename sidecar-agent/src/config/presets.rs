@@ -3,7 +3,7 @@
 use super::nearest;
 
 /// Every preset.
-pub const PRESETS: [&str; 6] = ["googletest", "jvm", "libstdcxx", "nextest", "python", "sidecar"];
+pub const PRESETS: [&str; 7] = ["googletest", "jvm", "libc", "libstdcxx", "nextest", "python", "sidecar"];
 /// Those that are on where the key is left out.
 pub(super) const DEFAULT: [&str; 2] = ["nextest", "sidecar"];
 

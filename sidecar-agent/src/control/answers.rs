@@ -285,6 +285,9 @@ pub struct Probe {
     pub disabled: u64,
     /// Arguments that could not be read.
     pub read_faults: u64,
+    /// Run time that its hits took in the kernel program, in seconds: hits times the mean of a run, as measured in windows
+    /// over all probes; the trap comes on top. Null while not measured.
+    pub cost_seconds: Option<f64>,
     /// A test that takes longer is an anomaly, in seconds, as learnt from the durations so far; null while too few are
     /// known, and where there is no duration.
     pub slow_limit_seconds: Option<f64>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nix::sys::signal::Signal;
 use serde_json::{Map, Value as Json};
-use sidecar_common::{RATE_ONE, RecordHeader, Status};
+use sidecar_common::{EXIT_OOM, RATE_ONE, RecordHeader, Status};
 
 use super::{Event, MISSING, Reading, Record, TRUNCATED};
 use crate::mapping::EventKind;
@@ -18,7 +18,12 @@ const EVENT_TYPE: &str = "test_failure";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
     Status(u32),
-    Signal { number: i32, dumped: bool },
+    Signal {
+        number: i32,
+        dumped: bool,
+        /// The kernel chose it, for want of memory.
+        oom: bool,
+    },
 }
 
 impl Exit {
@@ -26,7 +31,7 @@ impl Exit {
     fn of(code: u32) -> Self {
         match (code & 0x7f) as i32 {
             0 => Self::Status(code >> 8 & 0xff),
-            number => Self::Signal { number, dumped: code & 0x80 != 0 },
+            number => Self::Signal { number, dumped: code & 0x80 != 0, oom: code & EXIT_OOM != 0 },
         }
     }
 
@@ -35,9 +40,11 @@ impl Exit {
             Self::Status(status) => {
                 format!("its process exited with status {status} before the test had ended")
             }
-            Self::Signal { number, dumped } => {
+            Self::Signal { number, dumped, oom } => {
                 let dumped = if dumped { " (core dumped)" } else { "" };
-                format!("its process was killed by {}{dumped}", name(number))
+                let oom =
+                    if oom { ": the kernel was out of memory, or its cgroup was at its limit" } else { "" };
+                format!("its process was killed by {}{dumped}{oom}", name(number))
             }
         }
     }
@@ -45,7 +52,10 @@ impl Exit {
     fn tell(self, data: &mut Map<String, Json>) {
         match self {
             Self::Status(status) => data.insert("exit_status".to_owned(), status.into()),
-            Self::Signal { number, .. } => {
+            Self::Signal { number, oom, .. } => {
+                if oom {
+                    data.insert("out_of_memory".to_owned(), true.into());
+                }
                 data.insert("exit_signal".to_owned(), number.into());
                 data.insert("exit_signal_name".to_owned(), name(number).into())
             }
@@ -98,6 +108,9 @@ mod tests {
         let told = |code: u32| Exit::of(code).message();
         assert_eq!(told(9), "its process was killed by SIGKILL");
         assert_eq!(told(0x80 | 11), "its process was killed by SIGSEGV (core dumped)");
+        let oom =
+            "its process was killed by SIGKILL: the kernel was out of memory, or its cgroup was at its limit";
+        assert_eq!(told(9 | EXIT_OOM), oom);
         assert_eq!(told(40), "its process was killed by signal 40");
         assert_eq!(told(0), "its process exited with status 0 before the test had ended");
         assert_eq!(told(3 << 8), "its process exited with status 3 before the test had ended");

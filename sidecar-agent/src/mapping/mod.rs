@@ -9,6 +9,7 @@ mod error;
 mod functions;
 mod parse;
 mod place;
+mod preset_libc;
 mod presets;
 
 use std::borrow::Cow;

@@ -29,6 +29,12 @@ pub enum Absent {
     Null,
     /// The pointer is the first of a `std::vector`, and it is empty (`[0]`).
     Empty,
+    /// The same, and of its elements of so many bytes that one is meant whose first 4 bytes are the least number above 0;
+    /// there is none (`[least 112]`).
+    NoneAboveZero {
+        /// Size of an element.
+        size: u16,
+    },
 }
 
 /// Where an argument is, and what it is.
@@ -65,6 +71,9 @@ fn inside(text: &str, steps: &mut Vec<Step>) -> Option<Base> {
         (text.trim_end(), Absent::Null)
     } else if let Some(text) = text.strip_suffix("[0]") {
         (text.trim_end(), Absent::Empty)
+    } else if let Some((text, size)) = text.strip_suffix(']').and_then(|text| text.rsplit_once("[least ")) {
+        let size = size.parse().ok().filter(|size| *size >= 4)?;
+        (text.trim_end(), Absent::NoneAboveZero { size })
     } else {
         (text, Absent::Never)
     };
@@ -124,6 +133,11 @@ mod tests {
             assert_eq!(parse(text), Some((base, steps)), "{text}");
         }
         let first = Step { offset: 200, absent: Absent::Empty };
+        let least = Step { offset: 200, absent: Absent::NoneAboveZero { size: 112 } };
+        assert_eq!(
+            parse("*(*(arg1 + 200)[least 112] + 80)"),
+            Some((Base::Argument(1), vec![least, step(80, false)]))
+        );
         assert_eq!(
             parse("*(*(arg1 + 200)[0] + 80)"),
             Some((Base::Argument(1), vec![first, step(80, false)]))
@@ -148,6 +162,10 @@ mod tests {
             "result2",
             "arg1?",
             "*(arg1? + 1)",
+            "*(*(arg1)[least 3])",
+            "*(*(arg1)[least 65536])",
+            "*(*(arg1)[least ])",
+            "*(*(arg1)[1])",
             "*()",
             "*(arg1 + +1)",
             "*",

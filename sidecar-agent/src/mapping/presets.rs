@@ -2,6 +2,7 @@
 
 use super::builtin::{arg, nextest, sidecar};
 use super::functions::{FunctionMapping, of_preset};
+use super::preset_libc::libc;
 use super::{ArgKind, EventKind, Mapping, Role};
 use crate::config::{ArgConfig, FunctionConfig, FunctionName, FunctionPlace, PRESETS, Source};
 
@@ -25,6 +26,7 @@ pub fn presets(names: &[String]) -> Preset {
             "sidecar" => Preset { mappings: sidecar(), ..Preset::default() },
             "nextest" => Preset { mappings: nextest(), ..Preset::default() },
             "jvm" => jvm(),
+            "libc" => libc(),
             "libstdcxx" => libstdcxx(),
             "python" => Preset { mappings: python(), ..Preset::default() },
             "googletest" => googletest(),
@@ -120,7 +122,8 @@ const SUITE: u32 = 0;
 const NAME: u32 = 32;
 const PARTS: u32 = 200 + MUTEX;
 const ELAPSED: u32 = 264 + MUTEX;
-/// In the first `TestPartResult`: what came of it, and what is said of it.
+/// A `TestPartResult`: its size, and where it says what it is about. It begins with what came of it.
+const PART: u32 = 112;
 const MESSAGE: u32 = 80;
 
 /// The function that googletest calls for every test, whoever listens: `TestEventRepeater::EVENT(const TestInfo&)`.
@@ -149,11 +152,11 @@ fn googletest() -> Preset {
     };
     let mut end = test();
     end.extend([
-        part(Role::Status, "i32", format!("*(*(arg1 + {PARTS})[0])")),
+        part(Role::Status, "i32", format!("*(*(arg1 + {PARTS})[least {PART}])")),
         duration,
-        part(Role::Message, "string", format!("*(*(arg1 + {PARTS})[0] + {MESSAGE})")),
+        part(Role::Message, "string", format!("*(*(arg1 + {PARTS})[least {PART}] + {MESSAGE})")),
     ]);
-    // The kinds of a TestPartResult; a test without any passed.
+    // The kinds of a TestPartResult. A test of which all are 0 passed, and one that fails besides is not skipped.
     let status = [("0", "passed"), ("1", "failed"), ("2", "failed"), ("3", "skipped")];
     let function = |event: &str, hook: &str, args, status: &[(&str, &str)]| FunctionConfig {
         at: Source::Default,

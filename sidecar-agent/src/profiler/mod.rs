@@ -304,6 +304,12 @@ impl Profiler {
         }
     }
 
+    /// What a hit takes in the kernel program, in nanoseconds: the mean over all probes; `None` until it was measured.
+    #[must_use]
+    pub fn hit_ns(&self) -> Option<f64> {
+        self.meter.hit_ns()
+    }
+
     /// How often the clock had gone back.
     #[must_use]
     pub fn clock_jumps(&self) -> u64 {

@@ -154,6 +154,11 @@ impl Meter {
         }
     }
 
+    /// What a hit costs: the mean nanoseconds of a run of the program that hits run.
+    pub(super) fn hit_ns(&self) -> Option<f64> {
+        self.programs.first().and_then(|name| self.measured.get(name)?.mean_ns())
+    }
+
     /// The cost of each program over a span in which `hits` hits ran the first. Empty, with a reason, before the
     /// first window has been closed.
     pub(super) fn costs(

@@ -155,6 +155,7 @@ fn a_deep_profile_has_each_program_and_each_thread() {
     let names: Vec<_> = snapshot.programs.iter().map(|program| program.name).collect();
     assert_eq!(names, ["probe_hit", "process_fork"]);
     assert!((snapshot.programs[0].mean_ns.unwrap() - 500.0).abs() < 1e-6);
+    assert_eq!(profiler.hit_ns(), snapshot.programs[0].mean_ns);
     assert!(!snapshot.threads.is_empty());
     assert!(snapshot.threads.iter().all(|thread| thread.threads > 0));
 }

@@ -165,6 +165,7 @@ impl Control for Core {
     }
 
     fn probes(&self) -> Probes {
+        let hit_ns = self.profiler().hit_ns();
         let mut probes: Vec<Probe> = self
             .source
             .snapshot()
@@ -184,6 +185,7 @@ impl Control for Core {
                 lost: probe.counters.lost,
                 disabled: probe.counters.disabled,
                 read_faults: probe.counters.read_faults,
+                cost_seconds: hit_ns.map(|ns| probe.counters.hits as f64 * ns / 1e9),
                 slow_limit_seconds: (probe.slow_limit_ns > 0).then(|| probe.slow_limit_ns as f64 / 1e9),
             })
             .collect();

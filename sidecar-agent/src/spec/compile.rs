@@ -2,9 +2,9 @@
 
 use sidecar_common::{
     ArgSpec, EVENT_ANOMALY, EVENT_GENERIC, EVENT_TEST_END, EVENT_TEST_START, FLAG_EMPTY_IS_ZERO,
-    FLAG_NULL_IS_ZERO, FLAG_SIGNED, KIND_BYTES, KIND_INTEGER, KIND_STRING, LOC_CONSTANT, LOC_ELAPSED,
-    LOC_INDEXED, LOC_MEMORY, LOC_POINTED, LOC_REGISTER, LOC_UNREAD, MAX_ARGS, MAX_STRING, NO_ARG,
-    NO_HISTOGRAM, Spec,
+    FLAG_LEAST_OF_ALL, FLAG_NULL_IS_ZERO, FLAG_SIGNED, KIND_BYTES, KIND_INTEGER, KIND_STRING, LOC_CONSTANT,
+    LOC_ELAPSED, LOC_INDEXED, LOC_MEMORY, LOC_POINTED, LOC_REGISTER, LOC_UNREAD, MAX_ARGS, MAX_STRING,
+    NO_ARG, NO_HISTOGRAM, Spec,
 };
 
 use super::{ArgPlace, Place};
@@ -111,11 +111,16 @@ fn argument(place: &ArgPlace, mapping: Option<&ArgMapping>, wanted: bool) -> Arg
             base: *base,
             value: *displacement,
             inner: *inner,
+            index: match absent {
+                Absent::NoneAboveZero { size } => *size,
+                Absent::Never | Absent::Null | Absent::Empty => 0,
+            },
             flags: arg.flags
                 | match absent {
                     Absent::Never => 0,
                     Absent::Null => FLAG_NULL_IS_ZERO,
                     Absent::Empty => FLAG_EMPTY_IS_ZERO,
+                    Absent::NoneAboveZero { .. } => FLAG_LEAST_OF_ALL,
                 },
             ..arg
         },

@@ -1,7 +1,7 @@
 //! A process ended: so do its tests, it leaves the tree, and the agent is told.
 
 use aya_ebpf::{helpers::bpf_get_current_pid_tgid, macros::raw_tracepoint, programs::RawTracePointContext};
-use sidecar_common::{Control, RECORD_EXIT, SCOPE_TREE};
+use sidecar_common::{Control, EXIT_OOM, RECORD_EXIT, SCOPE_TREE};
 
 use super::{abort, control, emit::emit_process, field, in_tree};
 use crate::maps::TREE;
@@ -10,6 +10,17 @@ use crate::maps::TREE;
 #[inline(always)]
 fn live_threads(task: u64, control: &Control) -> Option<u32> {
     field(field(task, control.task_signal)?, control.signal_live)
+}
+
+/// How a process ends: what `wait` tells, and whether it was chosen to give up its memory.
+#[inline(always)]
+fn exit_code(task: u64, control: &Control) -> u32 {
+    let code: u32 = field(task, control.task_exit_code).unwrap_or(0);
+    let victim = || -> Option<u64> { field(field(task, control.task_signal)?, control.signal_oom_mm) };
+    if control.signal_oom_mm != 0 && victim().is_some_and(|memory| memory != 0) {
+        return code | EXIT_OOM;
+    }
+    code
 }
 
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
@@ -32,7 +43,7 @@ pub fn process_exit(ctx: RawTracePointContext) -> i32 {
         return 0;
     }
     if aborts {
-        abort::abort_tests(tgid, field(task, switches.task_exit_code).unwrap_or(0));
+        abort::abort_tests(tgid, exit_code(task, switches));
     }
     if tree {
         let _ = TREE.remove(tgid);

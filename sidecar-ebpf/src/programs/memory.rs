@@ -1,8 +1,10 @@
 //! Reading the probed program's registers and memory.
 
-use aya_ebpf::helpers::generated::{bpf_copy_from_user, bpf_probe_read_kernel, bpf_probe_read_user};
+use aya_ebpf::helpers::generated::{
+    bpf_copy_from_user, bpf_loop, bpf_probe_read_kernel, bpf_probe_read_user,
+};
 use core::{arch::asm, ffi::c_void};
-use sidecar_ebpf::eval::Access;
+use sidecar_ebpf::eval::{Access, Found, Vector};
 
 /// What was hit.
 pub struct Site {
@@ -47,9 +49,43 @@ impl Access for Probed<'_> {
     }
 
     #[inline(always)]
+    fn search(&self, vector: Vector) -> Found {
+        let mut search = Search { vector, found: Found::default() };
+        look_through(&mut search);
+        search.found
+    }
+
+    #[inline(always)]
     fn elapsed(&self) -> Option<u64> {
         (self.0.elapsed != UNKNOWN).then_some(self.0.elapsed)
     }
+}
+
+/// A look through a vector, on the stack of who asks.
+#[repr(C)]
+struct Search {
+    vector: Vector,
+    found: Found,
+}
+
+/// Looks at one element after the other: a `bpf_loop`, so that the verifier sees it once.
+#[inline(never)]
+fn look_through(search: &mut Search) {
+    // SAFETY: the callback has the signature that bpf_loop asks for, and search outlives the call.
+    unsafe {
+        bpf_loop(search.vector.looked_at(), look as *mut c_void, (&raw mut *search).cast(), 0);
+    }
+}
+
+/// Looks at one element. Returns 0 to go on, 1 to stop.
+extern "C" fn look(i: u32, search: *mut c_void) -> u64 {
+    // SAFETY: the caller of the loop passes its own Search, which nobody else touches meanwhile.
+    let search = unsafe { &mut *search.cast::<Search>() };
+    let element = search.vector.begin.wrapping_add(u64::from(i).wrapping_mul(search.vector.size));
+    let mut number = 0u32;
+    // SAFETY: dst is 4 bytes of this stack; the helper checks the source address.
+    let result = unsafe { bpf_probe_read_user((&raw mut number).cast(), 4, element as *const c_void) };
+    u64::from(!search.found.look(element, (result == 0).then_some(u64::from(number))))
 }
 
 /// `value`, or `MOST` where it is more, compared in the very register that goes on. Left to itself the compiler compares a

@@ -9,6 +9,7 @@
  *   odd                       fires `odd`, whose second argument nobody can read
  *   many                      runs over MANY sites of the marker `many`
  *   semaphores                prints the listeners of start, end, hit
+ *   eat                       takes memory until it is ended
  *   sync                      prints `ok`
  */
 #include <signal.h>
@@ -135,6 +136,11 @@ static void obey(char *line) {
         fire_many();
     } else if (strncmp(line, "semaphores", 10) == 0) {
         printf("%u %u %u\n", listeners[0], listeners[1], listeners[2]);
+    } else if (strncmp(line, "eat", 3) == 0) {
+        for (size_t some = 1 << 20;;) {
+            char *more = malloc(some);
+            if (more) memset(more, 1, some);
+        }
     } else if (strncmp(line, "sync", 4) == 0) {
         printf("ok\n");
     } else {

@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::{
-    accounts, api, basics, boost, broken, churn, clock, containers, death, discovery, dlopen, elsewhere,
-    estimates, exits, files, first_event, folders, foreign, functions, handlers, health, hidepid, identity,
-    kept, many, memory, presets, refusals, reload, sinks, switch, verbs,
+    accounts, api, basics, boost, broken, churn, clock, containers, death, discovery, dlopen, dying,
+    elsewhere, estimates, exits, files, first_event, folders, foreign, functions, giving_up, googletest,
+    handlers, health, hidepid, identity, kept, many, memory, presets, refusals, reload, sinks, switch, verbs,
 };
 
 /// A test.
@@ -19,17 +19,20 @@ pub(crate) struct Case {
     pub(crate) test: fn() -> Result<()>,
     /// A file without which it can't run, and the reason then.
     needs: Option<(&'static str, &'static str)>,
+    /// What else may hinder it.
+    hindered: fn() -> Option<&'static str>,
 }
 
 impl Case {
     /// Why it can't run here, if so.
     pub(crate) fn obstacle(&self) -> Option<&'static str> {
-        self.needs.and_then(|(file, reason)| (!Path::new(file).exists()).then_some(reason))
+        let missing = self.needs.and_then(|(file, reason)| (!Path::new(file).exists()).then_some(reason));
+        missing.or_else(self.hindered)
     }
 }
 
 const fn case(name: &'static str, test: fn() -> Result<()>) -> Case {
-    Case { name, test, needs: None }
+    Case { name, test, needs: None, hindered: || None }
 }
 
 /// One that needs a file of a Debian package.
@@ -112,6 +115,11 @@ pub(crate) const ALL: &[Case] = &[
     case("the_account_of_the_stream_has_a_slow_client", accounts::streams),
     case("custom_events_are_estimated_by_type", estimates::of_types),
     case("a_test_whose_process_dies_is_told_within_a_second", exits::told),
+    Case {
+        hindered: dying::no_memory_limit,
+        ..case("a_test_that_runs_out_of_memory_is_told_within_a_second", dying::out_of_memory)
+    },
+    case("the_tests_of_a_killed_nextest_are_aborted", dying::runner_killed),
     case("a_thousand_dying_processes_are_counted_to_the_unit", exits::thousand),
     case("a_test_that_was_not_watched_throughout_is_not_aborted", exits::switched),
     case("a_thousand_fresh_programs_are_held_until_their_probes_are_on", first_event::guaranteed),
@@ -143,9 +151,14 @@ pub(crate) const ALL: &[Case] = &[
     case("a_library_that_only_a_container_has", elsewhere::library_inside),
     case("one_file_on_the_host_and_in_overlays", elsewhere::one_file_below),
     with(
-        case("tests_of_googletest_have_name_outcome_and_duration", presets::googletest),
+        case("tests_of_googletest_have_name_outcome_and_duration", googletest::linked_in),
         "/usr/include/gtest/gtest.h",
         "it needs Debian's package libgtest-dev",
+    ),
+    with(
+        case("tests_of_a_shared_googletest_are_told_alike", googletest::shared),
+        googletest::SOURCE,
+        "it needs Debian's package googletest",
     ),
     case("exceptions_are_anomalies_by_a_preset", presets::libstdcxx),
     with(
@@ -158,6 +171,7 @@ pub(crate) const ALL: &[Case] = &[
         presets::JAVA,
         "it needs Debian's package openjdk-17-jre-headless",
     ),
+    case("programs_that_give_up_are_told_by_a_preset", giving_up::told),
     case("presets_that_are_off_and_one_that_is_none", presets::off_and_unknown),
     case("events_tell_the_container_of_their_cgroup", containers::named),
     case("processes_and_images_come_and_go", churn::comes_and_goes),

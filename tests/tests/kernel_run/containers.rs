@@ -14,10 +14,10 @@ use sidecar_tests::node::scratch::Scratch;
 use crate::basics::wait_until_found;
 
 /// A cgroup of this test, removed at its end.
-struct Cgroup(PathBuf);
+pub(crate) struct Cgroup(pub(crate) PathBuf);
 
 impl Cgroup {
-    fn make(parents: &Path, name: &str) -> Result<Self> {
+    pub(crate) fn make(parents: &Path, name: &str) -> Result<Self> {
         let path = parents.join(name);
         std::fs::create_dir(&path).with_context(|| path.display().to_string())?;
         Ok(Self(path))
@@ -29,14 +29,19 @@ impl Cgroup {
 
     /// Runs a program in it to its end.
     fn run(&self, program: &Path, lines: &[&str]) -> Result<()> {
-        let procs = self.0.join("cgroup.procs");
         let mut command = Command::new(program);
         command.args(lines);
-        // SAFETY: between fork and exec the child only opens a file and writes to it.
-        unsafe { command.pre_exec(move || std::fs::write(&procs, "0")) };
+        self.starts(&mut command);
         let status = command.status()?;
         ensure!(status.success(), "{status}");
         Ok(())
+    }
+
+    /// Has a command start in it.
+    pub(crate) fn starts(&self, command: &mut Command) {
+        let procs = self.0.join("cgroup.procs");
+        // SAFETY: between fork and exec the child only opens a file and writes to it.
+        unsafe { command.pre_exec(move || std::fs::write(&procs, "0")) };
     }
 }
 

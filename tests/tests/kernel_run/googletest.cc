@@ -10,10 +10,33 @@ TEST(Cart, IsWrong) {
   EXPECT_EQ(1, 2) << "the sum is off";
   SUCCEED();
 }
+TEST(Cart, SucceedsAndFails) {
+  SUCCEED() << "not yet";
+  EXPECT_EQ(1, 3) << "the total is off";
+  SUCCEED();
+}
+TEST(Cart, SucceedsOften) {
+  for (int i = 0; i < 1000; ++i) SUCCEED();
+}
+TEST(Cart, SucceedsOftenAndFails) {
+  for (int i = 0; i < 1000; ++i) SUCCEED();
+  FAIL() << "after all";
+}
 TEST(Checkout, Stops) { ASSERT_TRUE(false); }
 TEST(Checkout, IsLeftOut) { GTEST_SKIP() << "not here"; }
 TEST(Checkout, DISABLED_Never) { FAIL(); }
 TEST(Checkout, Throws) { throw 1; }
+
+class LeftOut : public testing::Test {
+protected:
+  void SetUp() override { GTEST_SKIP() << "not today"; }
+  void TearDown() override { EXPECT_TRUE(!is_named("Fails")) << "cannot clean up"; }
+  static bool is_named(const char *name) {
+    return std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) == name;
+  }
+};
+TEST_F(LeftOut, Fails) {}
+TEST_F(LeftOut, Skips) {}
 
 // A test that fails in the first of several rounds only: what it told then is not told again.
 TEST(Rounds, FirstFails) {

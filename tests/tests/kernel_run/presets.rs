@@ -1,6 +1,5 @@
 //! The presets against the real programs, as Debian has them.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,76 +9,23 @@ use sidecar_tests::node::control::{Control, section};
 use sidecar_tests::node::scratch::Scratch;
 use sidecar_tests::node::{Agent, until};
 
-use crate::basics::balance;
-
 const ALL: &str = "sampling: {enabled: false}\n";
 
-/// Starts a program that says `ready` on its standard error, waits until it is watched, lets it go on, and waits for its
-/// end.
-fn run(agent: &Agent, command: &mut Command) -> Result<u32> {
+/// Starts a program that says `ready` on its standard error, waits until its file that is meant is watched, lets it go on,
+/// and waits for its end.
+pub(crate) fn run(agent: &Agent, command: &mut Command, file: &Path) -> Result<u32> {
     let program = command.get_program().to_string_lossy().into_owned();
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     let mut line = String::new();
     let mut said = BufReader::new(child.stderr.take().context("its standard error")?);
     said.read_line(&mut line)?;
     ensure!(line == "ready\n", "{program} said `{line}`");
-    agent.wait_for_log(&format!("attached to {program}"))?;
+    agent.wait_for_log(&format!("attached to {}", file.display()))?;
     child.stdin.take().context("its input")?.write_all(b"\n")?;
     // What it says besides is read, so that it does not wait for a reader.
     std::io::copy(&mut said, &mut std::io::sink())?;
     child.wait()?;
     Ok(child.id())
-}
-
-/// Name, outcome and duration of every test, by the static library of Debian's package.
-pub(crate) fn googletest() -> Result<()> {
-    let scratch = Scratch::new()?;
-    let program = scratch.path("gtest-program");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernel_run/googletest.cc");
-    let mut compiler = Command::new("g++");
-    compiler.args(["-std=c++14", "-O1", "-o"]).arg(&program).arg(source).args(["-lgtest", "-lpthread"]);
-    ensure!(compiler.status().context("running `g++`")?.success());
-    let lines = format!("{}{ALL}presets: [googletest]\n", section(&scratch));
-    let agent = Agent::start(&scratch.config(&lines)?)?;
-    let pid = run(&agent, Command::new(&program).args(["--gtest_repeat=2", "--gtest_color=no"]))?;
-    // Nine tests in each of two rounds.
-    let events = scratch.wait_for_events_of(&agent, "googletest", 36)?;
-    ensure!(events.len() == 36 && events.iter().all(|event| event["pid"] == pid), "{events:?}");
-    let mut outcomes: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut messages = BTreeMap::new();
-    for event in &events {
-        let id = event["test_id"].as_str().context("a test id")?.to_owned();
-        match event["event_type"].as_str() {
-            Some("test_start") => continue,
-            Some("test_end" | "test_failure") => {}
-            other => anyhow::bail!("{other:?}"),
-        }
-        let took = event["duration_ms"].as_f64().context("a duration")?;
-        ensure!(took < 60_000.0 && (id != "Cart$TakesItsTime" || took >= 25.0), "{event}");
-        let status = event["status"].as_str().context("a status")?;
-        if let Some(message) = event["message"].as_str() {
-            messages.insert(id.clone(), message.to_owned());
-        }
-        outcomes.entry(id).or_default().push(status.to_owned());
-    }
-    let expected = [
-        ("Cart$AddsUp", ["passed"; 2]),
-        ("Cart$IsWrong", ["failed"; 2]),
-        ("Cart$TakesItsTime", ["passed"; 2]),
-        ("Checkout$IsLeftOut", ["skipped"; 2]),
-        ("Checkout$Stops", ["failed"; 2]),
-        ("Checkout$Throws", ["failed"; 2]),
-        ("Rounds$FirstFails", ["failed", "passed"]),
-        ("Some/Numbers$AreEven/0", ["passed"; 2]),
-        ("Some/Numbers$AreEven/1", ["failed"; 2]),
-    ];
-    let expected = expected.map(|(id, outcomes)| (id.to_owned(), outcomes.map(str::to_owned).to_vec()));
-    assert_eq!(outcomes, BTreeMap::from(expected));
-    assert!(messages["Cart$IsWrong"].contains("the sum is off"), "{messages:?}");
-    assert!(!messages.contains_key("Cart$AddsUp"), "{messages:?}");
-    assert_eq!(balance(&agent.metrics()?, "googletest", "test_end"), (18, 18));
-    agent.finish()?;
-    Ok(())
 }
 
 /// Each exception of a C++ program is an anomaly, where the preset is on.
@@ -132,7 +78,7 @@ pub(crate) fn python() -> Result<()> {
                   gc.collect()";
     let mut command = Command::new(&program);
     command.args(["-S", "-c", script]).env("PYTHONPATH", scratch.path("")).env("PYTHONHOME", "/usr");
-    let pid = run(&agent, &mut command)?;
+    let pid = run(&agent, &mut command, &program)?;
     let sink = scratch.sink();
     until("the import and the collection are told", || {
         let events = sidecar_tests::node::events(&sink)?;

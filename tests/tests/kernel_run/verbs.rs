@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use sidecar_tests::agent;
 use sidecar_tests::node::control::{Control, section};
 use sidecar_tests::node::program::Target;
@@ -86,6 +86,29 @@ pub(crate) fn probes_list() -> Result<()> {
     let numbers: Vec<_> = row.split_whitespace().skip(1).take(2).map(|text| text.parse().ok()).collect();
     assert_eq!((code, numbers), (Some(0), vec![sites, hits]), "{said}");
     assert!(said.contains(&path), "{said}");
+    costs(list, &target)?;
     agent.finish()?;
+    Ok(())
+}
+
+/// What each probe has cost is known once something was fired while the kernel measured, and then goes by its hits.
+fn costs(list: impl Fn(&[&str]) -> Result<(Option<i32>, String)>, target: &Target) -> Result<()> {
+    let mut running = target.start()?;
+    let probes = until("the cost is told", || {
+        running.run(&["hit 500"])?;
+        let all: serde_json::Value = serde_json::from_str(&list(&["--json"])?.1)?;
+        let probes = all["probes"].as_array().context("a list")?.clone();
+        Ok(probes.iter().any(|probe| probe["cost_seconds"].as_f64() > Some(0.0)).then_some(probes))
+    })?;
+    running.finish()?;
+    let of_a_hit =
+        |probe: &serde_json::Value| Some(probe["cost_seconds"].as_f64()? / probe["hits"].as_f64()?);
+    for probe in probes.iter().filter(|probe| probe["provider"] == target.provider()) {
+        let hits = probe["hits"].as_u64().context("hits")?;
+        let cost = probe["cost_seconds"].as_f64().context("a cost")?;
+        assert_eq!(hits == 0, cost == 0.0, "{probe}");
+        // An emulated or busy machine takes longer; nothing takes longer than a program that sleeps.
+        assert!(hits == 0 || of_a_hit(probe).is_some_and(|cost| cost > 1e-8 && cost < 1e-2), "{probe}");
+    }
     Ok(())
 }

@@ -22,7 +22,7 @@ struct Tool {
     must: bool,
 }
 
-const TOOLS: [Tool; 8] = [
+const TOOLS: [Tool; 10] = [
     Tool {
         program: "gcc",
         package: "gcc",
@@ -49,6 +49,18 @@ const TOOLS: [Tool; 8] = [
         program: "/usr/lib/jvm/java-17-openjdk-amd64/bin/java",
         package: "openjdk-17-jre-headless",
         why: "the real HotSpot for its preset",
+        must: false,
+    },
+    Tool {
+        program: "/usr/bin/bpftrace",
+        package: "bpftrace",
+        why: "the oracle for what probes count",
+        must: false,
+    },
+    Tool {
+        program: "/usr/src/googletest/googletest/src/gtest-all.cc",
+        package: "googletest",
+        why: "a shared googletest for its preset",
         must: false,
     },
 ];

@@ -39,7 +39,7 @@ pub(super) fn of(program: &str) -> Choice {
     PROGRAMS.iter().find(|(name, _)| *name == program).map_or(Choice::AllBut(&[]), |(_, choice)| *choice)
 }
 
-/// The programs, and what is run of each.
+/// The programs, and what is run of each. `kernel_oracle` is not among them: the guest has no bpftrace.
 const PROGRAMS: &[(&str, Choice)] = &[
     ("kernel", Choice::AllBut(KERNEL)),
     ("kernel_doctor", Choice::AllBut(&[])),
