@@ -28,9 +28,8 @@ impl Buffer {
     pub(crate) fn string(&mut self, text: Option<&[u8]>) -> *const c_char {
         let Some(text) = text else { return ptr::null() };
         let text = cut(text);
-        let (copy, rest) = self.0.split_at_mut(text.len());
-        copy.write_copy_of_slice(text);
-        if let Some(end) = rest.first_mut() {
+        if let Some((copy, [end, ..])) = self.0.split_at_mut_checked(text.len()) {
+            copy.write_copy_of_slice(text);
             end.write(0);
         }
         self.0.as_ptr().cast()
@@ -52,7 +51,8 @@ fn cut(text: &[u8]) -> &[u8] {
     let end = window.iter().position(|&byte| byte == 0).unwrap_or(window.len());
     let (whole, beyond) = window[..end].split_at(end.min(LIMIT));
     let spill = beyond.iter().take_while(|&&byte| byte & 0xc0 == 0x80).count();
-    &window[..whole.len() + spill]
+    // Never the whole window: an index that could fail would bring the code of panics into C programs.
+    window.get(..whole.len() + spill).unwrap_or(window)
 }
 
 /// The bytes of a C string, as many as a marker can carry. NULL is `None`.

@@ -7,6 +7,7 @@ pub mod client;
 pub mod exec;
 pub mod junit;
 pub mod kernel;
+pub mod libsidecar;
 pub mod node;
 pub mod process;
 pub mod pty;

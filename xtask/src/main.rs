@@ -3,6 +3,7 @@
 mod bench;
 mod build_ebpf;
 mod demo;
+mod libsidecar;
 mod process;
 mod test;
 mod tidy;
@@ -29,6 +30,7 @@ enum Command {
     Test(test::Args),
     Bench(bench::Args),
     Demo(demo::Args),
+    Libsidecar(libsidecar::Args),
     /// Check the architecture's rules: imports, spawns, file lengths, links, leftovers
     Tidy,
     Vm(vm::Args),
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Libsidecar(args) => libsidecar::run(&args),
         Command::Tidy => tidy::run(),
         Command::Vm(args) => vm::run(&args),
     };
