@@ -22,7 +22,7 @@ struct Tool {
     must: bool,
 }
 
-const TOOLS: [Tool; 10] = [
+const TOOLS: [Tool; 12] = [
     Tool {
         program: "gcc",
         package: "gcc",
@@ -61,6 +61,18 @@ const TOOLS: [Tool; 10] = [
         program: "/usr/src/googletest/googletest/src/gtest-all.cc",
         package: "googletest",
         why: "a shared googletest for its preset",
+        must: false,
+    },
+    Tool {
+        program: "/usr/lib/python3.11/ensurepip/__init__.py",
+        package: "python3-venv",
+        why: "an environment of its own for the Python client",
+        must: false,
+    },
+    Tool {
+        program: "/usr/include/python3.11/Python.h",
+        package: "python3-dev",
+        why: "builds the Python client's extension",
         must: false,
     },
 ];

@@ -1,0 +1,1 @@
+"""Tells sidecar, which watches from outside, what Python tests do."""
