@@ -41,7 +41,7 @@ const BY_HAND: Suite = Suite {
 /// This file's tests.
 pub(crate) fn tests() -> Vec<Case> {
     let needs = || lacks("gtest/gtest.h");
-    let cases: [Named; 9] = [
+    let cases: [Named; 10] = [
         ("gtest_what_it_reports_was_seen", reports),
         ("gtest_details_are_what_it_knows", knows),
         ("gtest_rounds_are_attempts", rounds),
@@ -49,6 +49,7 @@ pub(crate) fn tests() -> Vec<Case> {
         ("gtest_bad_texts_and_forks_harm_nothing", bad),
         ("gtest_one_registers_once", by_hand),
         ("gtest_a_static_library_registers_too", library),
+        ("gtest_a_library_of_another_version_is_refused_and_counted", mismatch),
         ("gtest_the_agents_own_preset_tells_for_itself", preset),
         ("gtest_no_fate_of_the_agent_is_noticed", fates),
     ];
@@ -209,6 +210,29 @@ fn library() -> Result<()> {
         ran.expect_code(1)?;
         ensure!(ran.ends().len() == 4, "{name}: {:?}", ran.events);
     }
+    Ok(())
+}
+
+/// Compiled with the header of another version, it tells nothing but that.
+fn mismatch() -> Result<()> {
+    let exec = Exec::new()?.config("sampling: {enabled: false}\n")?;
+    let include = exec.folder().join("include");
+    std::fs::create_dir(&include)?;
+    let header = std::fs::read_to_string(prefix()?.join("include/sidecar.h"))?;
+    let other = header.replace("#define SIDECAR_ABI_VERSION ", "#define SIDECAR_ABI_VERSION 9");
+    ensure!(other != header, "the header has no version");
+    std::fs::write(include.join("sidecar.h"), other)?;
+    let program = exec.folder().join("other-version");
+    let mut compiler = Command::new("g++");
+    compiler.args(["-std=c++14", "-I"]).arg(include).arg("-I").arg(prefix()?.join("include"));
+    let clients = root().join("clients/cpp");
+    compiler.arg(clients.join("example/gtest_main.cpp")).arg(clients.join("src/gtest.cpp"));
+    compiler.arg(prefix()?.join("lib/libsidecar.a")).arg("-lgtest").arg("-o").arg(&program);
+    succeed(&mut compiler)?;
+    let ran = exec.run(&[program])?;
+    ran.expect_code(0)?;
+    let [refusal] = &ran.events[..] else { anyhow::bail!("{:?}", ran.events) };
+    ensure!(refusal["marker"] == "anomaly" && refusal.to_string().contains("abi_mismatch"), "{refusal}");
     Ok(())
 }
 
