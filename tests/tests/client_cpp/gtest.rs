@@ -6,12 +6,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use sidecar_tests::client::{Fate, Reported, expect_same, expect_same_in_every_fate};
+use sidecar_tests::client::{Reported, expect_same};
 use sidecar_tests::exec::{Exec, finish};
 use sidecar_tests::libsidecar::{compile, folder, prefix, root, succeed};
-use tempfile::TempDir;
 
-use crate::program::{RUN, Suite, attribute, details, for_each_case, holds, lacks, message, text};
+use crate::program::{
+    RUN, Suite, attribute, details, for_each_case, holds, in_every_fate, lacks, message, text,
+};
 use crate::{Case, Named};
 
 const LIBRARIES: &[&str] = &["-lgtest", "-lgtest_main"];
@@ -56,8 +57,8 @@ pub(crate) fn tests() -> Vec<Case> {
     cases.into_iter().map(|(name, body)| Case { name, needs, body }).collect()
 }
 
-fn file(report: &Path) -> String {
-    format!("--gtest_output=xml:{}", report.display())
+fn file(report: &Path) -> Vec<String> {
+    vec![format!("--gtest_output=xml:{}", report.display())]
 }
 
 /// What a report of googletest tells.
@@ -249,18 +250,5 @@ fn preset() -> Result<()> {
 }
 
 fn fates() -> Result<()> {
-    let folder = TempDir::new()?;
-    let report = |fate: Fate| folder.path().join(format!("{fate:?}.xml"));
-    expect_same_in_every_fate(
-        |fate| {
-            let mut command = Command::new(EXAMPLE.program()?);
-            command.arg(file(&report(fate)));
-            Ok(command)
-        },
-        |fate, _| {
-            let mut all = reported(&text(&report(fate))?)?;
-            all.iter_mut().for_each(|one| one.seconds = None);
-            Ok(all)
-        },
-    )
+    in_every_fate(EXAMPLE, file, reported)
 }
