@@ -6,12 +6,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use sidecar_tests::client::{Fate, Reported, expect_same, expect_same_in_every_fate};
+use sidecar_tests::client::{Reported, expect_same};
 use sidecar_tests::exec::{Exec, finish};
 use sidecar_tests::libsidecar::{compile, folder, prefix, root, succeed};
-use tempfile::TempDir;
 
-use crate::program::{RUN, Suite, attribute, details, for_each_case, holds, lacks, message, text};
+use crate::program::{
+    RUN, Suite, attribute, details, for_each_case, holds, in_every_fate, lacks, message, text,
+};
 use crate::{Case, Named};
 
 const LIBRARIES: &[&str] = &["-lgtest", "-lgtest_main"];
@@ -41,7 +42,7 @@ const BY_HAND: Suite = Suite {
 /// This file's tests.
 pub(crate) fn tests() -> Vec<Case> {
     let needs = || lacks("gtest/gtest.h");
-    let cases: [Named; 9] = [
+    let cases: [Named; 10] = [
         ("gtest_what_it_reports_was_seen", reports),
         ("gtest_details_are_what_it_knows", knows),
         ("gtest_rounds_are_attempts", rounds),
@@ -49,14 +50,15 @@ pub(crate) fn tests() -> Vec<Case> {
         ("gtest_bad_texts_and_forks_harm_nothing", bad),
         ("gtest_one_registers_once", by_hand),
         ("gtest_a_static_library_registers_too", library),
+        ("gtest_a_library_of_another_version_is_refused_and_counted", mismatch),
         ("gtest_the_agents_own_preset_tells_for_itself", preset),
         ("gtest_no_fate_of_the_agent_is_noticed", fates),
     ];
     cases.into_iter().map(|(name, body)| Case { name, needs, body }).collect()
 }
 
-fn file(report: &Path) -> String {
-    format!("--gtest_output=xml:{}", report.display())
+fn file(report: &Path) -> Vec<String> {
+    vec![format!("--gtest_output=xml:{}", report.display())]
 }
 
 /// What a report of googletest tells.
@@ -212,6 +214,29 @@ fn library() -> Result<()> {
     Ok(())
 }
 
+/// Compiled with the header of another version, it tells nothing but that.
+fn mismatch() -> Result<()> {
+    let exec = Exec::new()?.config("sampling: {enabled: false}\n")?;
+    let include = exec.folder().join("include");
+    std::fs::create_dir(&include)?;
+    let header = std::fs::read_to_string(prefix()?.join("include/sidecar.h"))?;
+    let other = header.replace("#define SIDECAR_ABI_VERSION ", "#define SIDECAR_ABI_VERSION 9");
+    ensure!(other != header, "the header has no version");
+    std::fs::write(include.join("sidecar.h"), other)?;
+    let program = exec.folder().join("other-version");
+    let mut compiler = Command::new("g++");
+    compiler.args(["-std=c++14", "-I"]).arg(include).arg("-I").arg(prefix()?.join("include"));
+    let clients = root().join("clients/cpp");
+    compiler.arg(clients.join("example/gtest_main.cpp")).arg(clients.join("src/gtest.cpp"));
+    compiler.arg(prefix()?.join("lib/libsidecar.a")).arg("-lgtest").arg("-o").arg(&program);
+    succeed(&mut compiler)?;
+    let ran = exec.run(&[program])?;
+    ran.expect_code(0)?;
+    let [refusal] = &ran.events[..] else { anyhow::bail!("{:?}", ran.events) };
+    ensure!(refusal["marker"] == "anomaly" && refusal.to_string().contains("abi_mismatch"), "{refusal}");
+    Ok(())
+}
+
 /// Where both look, each tells of a test once, under its own provider.
 fn preset() -> Result<()> {
     let config = "sampling: {enabled: false}\npresets: [nextest, sidecar, googletest]\n";
@@ -225,18 +250,5 @@ fn preset() -> Result<()> {
 }
 
 fn fates() -> Result<()> {
-    let folder = TempDir::new()?;
-    let report = |fate: Fate| folder.path().join(format!("{fate:?}.xml"));
-    expect_same_in_every_fate(
-        |fate| {
-            let mut command = Command::new(EXAMPLE.program()?);
-            command.arg(file(&report(fate)));
-            Ok(command)
-        },
-        |fate, _| {
-            let mut all = reported(&text(&report(fate))?)?;
-            all.iter_mut().for_each(|one| one.seconds = None);
-            Ok(all)
-        },
-    )
+    in_every_fate(EXAMPLE, file, reported)
 }

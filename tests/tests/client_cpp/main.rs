@@ -3,6 +3,8 @@
 //!
 //! A test that can't run here prints `SKIPPED NAME: REASON` and counts as ignored; under CI=true it fails instead.
 
+mod catch2;
+mod doctest;
 mod gtest;
 mod program;
 
@@ -22,8 +24,8 @@ struct Case {
 
 fn main() {
     let arguments = Arguments::from_args();
-    let cases = gtest::tests();
-    let trials = cases.into_iter().map(|case| {
+    let cases = gtest::tests().into_iter().chain(catch2::tests()).chain(doctest::tests());
+    let trials = cases.map(|case| {
         Trial::ignorable_test(case.name, move || {
             let missing = trial::obstacle().map(str::to_owned).or_else(case.needs);
             trial::run(case.name, missing.as_deref(), case.body)

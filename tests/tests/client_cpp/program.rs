@@ -6,8 +6,10 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use roxmltree::{Document, Node};
 use serde_json::Value;
+use sidecar_tests::client::{Fate, Reported, expect_same_in_every_fate};
 use sidecar_tests::exec::{Exec, Ran, finish};
 use sidecar_tests::libsidecar::{compile, folder, missing, prefix, root};
+use tempfile::TempDir;
 
 /// The id of the run of every suite here.
 pub(crate) const RUN: &str = "cpp-run";
@@ -27,7 +29,7 @@ pub(crate) struct Suite {
     pub(crate) listener: Option<&'static str>,
     /// What the compiler is told besides.
     pub(crate) flags: &'static [&'static str],
-    /// The framework's libraries.
+    /// The framework's libraries; for some a file of the examples.
     pub(crate) libraries: &'static [&'static str],
     /// Linked with the shared library, not with the static one.
     pub(crate) shared: bool,
@@ -55,15 +57,42 @@ impl Suite {
     }
 
     /// Runs it under `sidecar exec`: its report, and what was seen. `report` names the file in a way of the framework.
-    pub(crate) fn observed(&self, arguments: &[&str], report: fn(&Path) -> String) -> Result<(String, Ran)> {
+    pub(crate) fn observed(
+        &self,
+        arguments: &[&str],
+        report: fn(&Path) -> Vec<String>,
+    ) -> Result<(String, Ran)> {
         let exec = Exec::new()?.config("sampling: {enabled: false}\n")?;
         let file = exec.folder().join("report.xml");
         let program = self.program()?.display().to_string();
-        let mut argv = vec![program, report(&file)];
+        let mut argv = vec![program];
+        argv.extend(report(&file));
         argv.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         let ran = exec.ran(finish(exec.command(&argv)?.env("SIDECAR_RUN_ID", RUN))?)?;
         Ok((text(&file).with_context(|| ran.err())?, ran))
     }
+}
+
+/// Runs a suite that writes its report to a file in every fate of the agent; `outcomes` reads the report.
+pub(crate) fn in_every_fate(
+    suite: Suite,
+    arguments: fn(&Path) -> Vec<String>,
+    outcomes: fn(&str) -> Result<Vec<Reported>>,
+) -> Result<()> {
+    let folder = TempDir::new()?;
+    let report = |fate: Fate| folder.path().join(format!("{fate:?}.xml"));
+    expect_same_in_every_fate(
+        |fate| {
+            let mut command = Command::new(suite.program()?);
+            command.args(arguments(&report(fate)));
+            Ok(command)
+        },
+        |fate, _| {
+            let mut all = outcomes(&text(&report(fate))?)?;
+            all.iter_mut().for_each(|one| one.seconds = None);
+            Ok(all)
+        },
+    )
 }
 
 /// A report, of which not every byte has to be text.

@@ -22,7 +22,7 @@ struct Tool {
     must: bool,
 }
 
-const TOOLS: [Tool; 12] = [
+const TOOLS: [Tool; 17] = [
     Tool {
         program: "gcc",
         package: "gcc",
@@ -73,6 +73,31 @@ const TOOLS: [Tool; 12] = [
         program: "/usr/include/python3.11/Python.h",
         package: "python3-dev",
         why: "builds the Python client's extension",
+        must: false,
+    },
+    Tool {
+        program: "pkg-config",
+        package: "pkg-config",
+        why: "finds the C library as users do",
+        must: false,
+    },
+    Tool { program: "cmake", package: "cmake", why: "finds the C library as users do", must: false },
+    Tool {
+        program: "musl-gcc",
+        package: "musl-tools",
+        why: "links the C library into a program of another libc",
+        must: false,
+    },
+    Tool {
+        program: "/usr/include/catch2/catch.hpp",
+        package: "catch2",
+        why: "the real Catch2 for its listener",
+        must: false,
+    },
+    Tool {
+        program: "/usr/include/doctest/doctest.h",
+        package: "doctest-dev",
+        why: "the real doctest for its listener",
         must: false,
     },
 ];

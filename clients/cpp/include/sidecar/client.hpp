@@ -51,15 +51,25 @@ inline const char *run_id() {
 // The process that runs the tests. What it forks runs parts of one, and is silent: the test is told once.
 class Speaker {
   public:
-    Speaker() : process_(getpid()), fits_(sidecar_abi_version() == SIDECAR_ABI_VERSION) {}
+    Speaker() : process_(getpid()), fits_(sidecar_abi_version() == SIDECAR_ABI_VERSION), refused_(false) {}
 
-    bool listened(enum sidecar_marker marker) const {
-        return sidecar_enabled(marker) != 0 && fits_ && getpid() == process_;
+    bool listened(enum sidecar_marker marker) {
+        if (sidecar_enabled(marker) == 0 || getpid() != process_) {
+            return false;
+        }
+        if (!fits_ && !refused_) {
+            // Compiled for another library than this one: nothing that it might take for something else, only that. An
+            // anomaly is the same in every version.
+            refused_ = true;
+            sidecar_anomaly("test_events", "abi_mismatch");
+        }
+        return fits_;
     }
 
   private:
     pid_t process_;
     bool fits_;
+    bool refused_;
 };
 
 // One attempt at one test.
@@ -68,11 +78,7 @@ class Test {
     Test(const Id &id, std::uint32_t attempt) : id_(id), key_(sidecar_key(run_id(), id.c_str())), attempt_(attempt) {}
 
     void start(const char *suite) const {
-#if SIDECAR_ABI_VERSION >= 2
-        sidecar_test_start(key_, id_.c_str(), run_id(), suite, attempt_, 0);
-#else
-        sidecar_test_start(key_, id_.c_str(), run_id(), suite, attempt_);
-#endif
+        start_by(sidecar_test_start, suite);
     }
     void event(const char *type, Object &data) const {
         const char *text = data.done();
@@ -87,6 +93,17 @@ class Test {
     }
 
   private:
+    // The header of ABI version 1 has no process of a worker. Later ones have it, and 0 is this process.
+    void start_by(void (*marker)(std::uint64_t, const char *, const char *, const char *, std::uint32_t),
+                  const char *suite) const {
+        marker(key_, id_.c_str(), run_id(), suite, attempt_);
+    }
+    template <typename Process>
+    void start_by(void (*marker)(std::uint64_t, const char *, const char *, const char *, std::uint32_t, Process),
+                  const char *suite) const {
+        marker(key_, id_.c_str(), run_id(), suite, attempt_, Process());
+    }
+
     const Id &id_;
     std::uint64_t key_;
     std::uint32_t attempt_;
