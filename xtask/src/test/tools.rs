@@ -22,7 +22,7 @@ struct Tool {
     must: bool,
 }
 
-const TOOLS: [Tool; 10] = [
+const TOOLS: [Tool; 12] = [
     Tool {
         program: "gcc",
         package: "gcc",
@@ -61,6 +61,13 @@ const TOOLS: [Tool; 10] = [
         program: "/usr/src/googletest/googletest/src/gtest-all.cc",
         package: "googletest",
         why: "a shared googletest for its preset",
+        must: false,
+    },
+    Tool { program: "node", package: "nodejs", why: "runs the tests of the Node client", must: false },
+    Tool {
+        program: "npm",
+        package: "npm",
+        why: "brings the frameworks of the Node client's tests",
         must: false,
     },
 ];
