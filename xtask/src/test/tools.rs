@@ -22,7 +22,7 @@ struct Tool {
     must: bool,
 }
 
-const TOOLS: [Tool; 17] = [
+const TOOLS: &[Tool] = &[
     Tool {
         program: "gcc",
         package: "gcc",
@@ -98,6 +98,13 @@ const TOOLS: [Tool; 17] = [
         program: "/usr/include/doctest/doctest.h",
         package: "doctest-dev",
         why: "the real doctest for its listener",
+        must: false,
+    },
+    Tool { program: "node", package: "nodejs", why: "runs the tests of the Node client", must: false },
+    Tool {
+        program: "npm",
+        package: "npm",
+        why: "brings the frameworks of the Node client's tests",
         must: false,
     },
 ];
