@@ -4,6 +4,7 @@
 //! A test that can't run here prints `SKIPPED NAME: REASON` and counts as ignored; under CI=true it fails instead.
 
 mod catch2;
+mod cmake;
 mod doctest;
 mod gtest;
 mod program;
@@ -24,7 +25,8 @@ struct Case {
 
 fn main() {
     let arguments = Arguments::from_args();
-    let cases = gtest::tests().into_iter().chain(catch2::tests()).chain(doctest::tests());
+    let cases =
+        gtest::tests().into_iter().chain(catch2::tests()).chain(doctest::tests()).chain(cmake::tests());
     let trials = cases.map(|case| {
         Trial::ignorable_test(case.name, move || {
             let missing = trial::obstacle().map(str::to_owned).or_else(case.needs);

@@ -44,6 +44,7 @@ class Catch2Listener : public Catch2Base {
 
     void testCaseStarting(Catch::TestCaseInfo const &info) override {
         Catch2Base::testCaseStarting(info);
+        current_ = &info;
         seconds_ = 0.0;
         depth_ = 0;
         path_.cut(0);
@@ -51,7 +52,9 @@ class Catch2Listener : public Catch2Base {
         message_.cut(0);
         if (speaker_.listened(SIDECAR_MARKER_TEST_START)) {
             Id id;
-            Test(named(id, info), 1).start(suite(info));
+            Text<256> suite; // the class of its fixture
+            suite.add(info.className.data(), info.className.size());
+            Test(named(id, info), 1).start(suite.empty() ? nullptr : suite.c_str());
         }
     }
 
@@ -73,7 +76,7 @@ class Catch2Listener : public Catch2Base {
         if (depth_ == 0) {
             seconds_ += stats.durationInSeconds > 0.0 ? stats.durationInSeconds : timer_.getElapsedSeconds();
         } else if (depth_ < MOST) {
-            if (current() != nullptr && speaker_.listened(SIDECAR_MARKER_EVENT)) {
+            if (current_ != nullptr && speaker_.listened(SIDECAR_MARKER_EVENT)) {
                 tell(stats);
             }
             path_.cut(begins_[depth_]);
@@ -91,7 +94,15 @@ class Catch2Listener : public Catch2Base {
 #endif
 
     void testCaseEnded(Catch::TestCaseStats const &stats) override {
-        const Catch::TestCaseInfo &info = *current();
+        if (current_ != nullptr) {
+            end(*current_, stats);
+        }
+        current_ = nullptr;
+        Catch2Base::testCaseEnded(stats);
+    }
+
+  private:
+    void end(Catch::TestCaseInfo const &info, Catch::TestCaseStats const &stats) {
         const bool details = speaker_.listened(SIDECAR_MARKER_EVENT);
         if (details || speaker_.listened(SIDECAR_MARKER_TEST_END)) {
             Id id;
@@ -109,22 +120,11 @@ class Catch2Listener : public Catch2Base {
             }
             test.end(status(info, stats), seconds_, message_);
         }
-        Catch2Base::testCaseEnded(stats);
     }
 
-  private:
 #ifdef SIDECAR_CATCH2_3
-    Catch::TestCaseInfo const *current() const { return currentTestCaseInfo; }
-    static const char *suite(Catch::TestCaseInfo const &info) { return given(info.className); }
     static std::string text(Catch::Tag const &tag) { return std::string(tag.original.data(), tag.original.size()); }
-    static const char *given(Catch::StringRef name) { return name.empty() ? nullptr : name.data(); }
 #else
-    Catch::TestCaseInfo const *current() const {
-        return currentTestCaseInfo.some() ? &*currentTestCaseInfo : nullptr;
-    }
-    static const char *suite(Catch::TestCaseInfo const &info) {
-        return info.className.empty() ? nullptr : info.className.c_str();
-    }
     static std::string const &text(std::string const &tag) { return tag; }
 #endif
 
@@ -138,7 +138,7 @@ class Catch2Listener : public Catch2Base {
         data.number("failed", static_cast<long long>(stats.assertions.failed + stats.assertions.failedButOk));
         data.seconds("seconds", stats.durationInSeconds);
         Id id;
-        Test(named(id, *current()), 1).event("section", data);
+        Test(named(id, *current_), 1).event("section", data);
     }
 
     static const Id &named(Id &id, Catch::TestCaseInfo const &info) {
@@ -203,6 +203,7 @@ class Catch2Listener : public Catch2Base {
     static constexpr std::size_t MOST = 16;
 
     Speaker speaker_;
+    Catch::TestCaseInfo const *current_ = nullptr;
     Message message_;
     Catch::Timer timer_;
     double seconds_ = 0.0;
