@@ -60,7 +60,9 @@ fn exports() -> Result<()> {
 fn hardened() -> Result<()> {
     let dynamic = readelf(&["-d"], "libsidecar.so")?;
     let needed: Vec<&str> = dynamic.lines().filter(|line| line.contains("(NEEDED)")).collect();
-    ensure!(needed.len() == 1 && needed[0].contains("[libc.so.6]"), "{needed:?}");
+    // The loader is there where a thread has data of its own.
+    let known = |line: &&str| line.contains("[libc.so.6]") || line.contains("[ld-linux");
+    ensure!(!needed.is_empty() && needed.iter().all(known), "{needed:?}");
     ensure!(dynamic.contains(&format!("soname: [libsidecar.so.{}]", version()?)), "{dynamic}");
     ensure!(dynamic.contains("NOW") && !dynamic.contains("TEXTREL"), "{dynamic}");
     ensure!(!dynamic.contains("INIT") && !dynamic.contains("FINI"), "code runs by itself: {dynamic}");
