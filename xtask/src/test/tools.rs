@@ -22,7 +22,7 @@ struct Tool {
     must: bool,
 }
 
-const TOOLS: [Tool; 12] = [
+const TOOLS: [Tool; 14] = [
     Tool {
         program: "gcc",
         package: "gcc",
@@ -73,6 +73,13 @@ const TOOLS: [Tool; 12] = [
         program: "/usr/include/python3.11/Python.h",
         package: "python3-dev",
         why: "builds the Python client's extension",
+        must: false,
+    },
+    Tool { program: "node", package: "nodejs", why: "runs the tests of the Node client", must: false },
+    Tool {
+        program: "npm",
+        package: "npm",
+        why: "brings the frameworks of the Node client's tests",
         must: false,
     },
 ];
