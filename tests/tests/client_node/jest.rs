@@ -47,7 +47,7 @@ pub(crate) fn fates() -> Result<()> {
 }
 
 /// The report's attempts. It tells the last one of each test, and how many there were.
-fn read(path: &Path) -> Result<Vec<Reported>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<Reported>> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let report: Value = serde_json::from_str(&text)?;
     let mut attempts = Vec::new();

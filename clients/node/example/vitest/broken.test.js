@@ -1,0 +1,2 @@
+// A file that does not load: Vitest reports the file itself.
+throw new Error('does not load');

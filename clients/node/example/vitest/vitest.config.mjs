@@ -1,0 +1,2 @@
+// The one line that Vitest needs.
+export default { test: { reporters: ['default', 'sidecar-node/vitest'] } };
