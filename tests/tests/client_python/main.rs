@@ -4,6 +4,7 @@
 
 mod environment;
 mod report;
+mod runtime;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -19,12 +20,16 @@ use environment::Environment;
 /// A test's body.
 type Body = fn() -> Result<()>;
 
-const TESTS: [(&str, Body); 5] = [
+const TESTS: [(&str, Body); 9] = [
     ("what_the_agent_sees_is_what_pytest_reports", plain),
     ("workers_of_xdist_tell_each_test_once", workers),
     ("pytest_notices_no_fate_of_the_agent", fates),
     ("the_plugin_can_be_turned_off", off),
     ("the_packages_own_tests", own_tests),
+    ("the_snippets_of_the_users_document_run", runtime::snippets),
+    ("events_rates_and_handlers_of_a_runtime", runtime::events_and_rates),
+    ("a_runtime_without_an_agent_is_quiet", runtime::without_an_agent),
+    ("a_stopped_agent_holds_no_runtime_up", runtime::beside_a_stopped_agent),
 ];
 
 /// pytest on the example suite, with a JUnit report there.
