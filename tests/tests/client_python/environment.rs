@@ -8,12 +8,13 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result, ensure};
 
 /// What the tests are run with.
-const PACKAGES: [&str; 5] = [
+const PACKAGES: [&str; 6] = [
     "setuptools==80.9.0",
     "wheel==0.45.1",
     "pytest==9.2.0",
     "pytest-xdist==3.8.0",
     "pytest-rerunfailures==16.7",
+    "robotframework==7.3.2",
 ];
 
 /// The environment.

@@ -1,8 +1,10 @@
-//! The Python client: pytest runs the example suite, and what the agent saw is compared with pytest's own report.
+//! The Python client: pytest, unittest and Robot Framework run the example suites, and what the agent saw is compared with
+//! their own reports; and `SidecarRuntime`.
 //!
 //! What pip brings is installed into a folder of its own under `target/clients/python`, once.
 
 mod environment;
+mod others;
 mod report;
 mod runtime;
 
@@ -20,12 +22,14 @@ use environment::Environment;
 /// A test's body.
 type Body = fn() -> Result<()>;
 
-const TESTS: [(&str, Body); 9] = [
+const TESTS: [(&str, Body); 11] = [
     ("what_the_agent_sees_is_what_pytest_reports", plain),
     ("workers_of_xdist_tell_each_test_once", workers),
     ("pytest_notices_no_fate_of_the_agent", fates),
     ("the_plugin_can_be_turned_off", off),
     ("the_packages_own_tests", own_tests),
+    ("unittest_is_told_and_notices_nothing", others::unittest),
+    ("robot_framework_is_told_and_notices_nothing", others::robot),
     ("the_snippets_of_the_users_document_run", runtime::snippets),
     ("events_rates_and_handlers_of_a_runtime", runtime::events_and_rates),
     ("a_runtime_without_an_agent_is_quiet", runtime::without_an_agent),
