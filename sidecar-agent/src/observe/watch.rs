@@ -336,7 +336,7 @@ impl Watcher {
 /// it has ended.
 fn consider_executable(shared: &Shared, process: &Process) -> Option<(Outcome, File, PathBuf)> {
     let (file, path) = process.executable().ok()?;
-    Some((shared.consider(&file, &path), file, path))
+    Some((shared.consider_with(&file, &path, &process.debug_files(&path)), file, path))
 }
 
 /// Looks at a file that the config names: then it is worth a line that there is nothing in it to watch, if `say` is
