@@ -18,6 +18,8 @@ use crate::{
     mapping::{self, FunctionMapping, MappingError, Problem},
 };
 
+use super::returns::obstacle;
+
 /// The functions that a config wants.
 #[derive(Clone, Debug, Default)]
 pub struct WantedFunctions(Vec<Arc<Wanted>>);
@@ -81,6 +83,8 @@ pub enum RemarkKind {
     Refused,
     /// Returns are not watched, because an exception may leave the functions.
     Unwinds,
+    /// The return of some is not watched, because they have none, or because of what they do with it.
+    NoReturn,
     /// The file can't be read.
     Unreadable,
     /// The kernel refused.
@@ -182,9 +186,9 @@ fn place(place: &FunctionPlace) -> Result<Place, String> {
 /// Looks for the functions of a file that entries of the config want. Each place in the file is taken once.
 pub(super) fn find(
     file: &File,
-    path: &Path,
     limits: &Limits,
     wanted: &[Arc<Wanted>],
+    debug: &DebugFiles,
 ) -> Result<FoundFunctions, ElfError> {
     let mut all = FoundFunctions::default();
     if wanted.is_empty() {
@@ -192,7 +196,7 @@ pub(super) fn find(
     }
     let patterns: Vec<_> = wanted.iter().map(|wanted| wanted.pattern.clone()).collect();
     let most = FunctionLimits::default();
-    let file_functions = functions(file, limits, &most, &patterns, &DebugFiles::system(path))?;
+    let file_functions = functions(file, limits, &most, &patterns, debug)?;
     let mut taken = std::collections::HashSet::new();
     for (wanted, matched) in wanted.iter().zip(file_functions.matched) {
         let mut remark = |kind, message| {
@@ -255,9 +259,19 @@ pub(super) fn find(
                 }
             },
         };
+        let hindered = |function: &Function| obstacle(function, file_functions.start);
+        let mut without = matched.found.iter().filter_map(|function| Some((function, hindered(function)?)));
+        if let Some((first, why)) = without.next().filter(|_| returns) {
+            let message = format!(
+                "the return of {} is not watched: {why} ({} more are like it)",
+                shown(first),
+                without.count()
+            );
+            remark(RemarkKind::NoReturn, message);
+        }
         for function in matched.found {
             if taken.insert(function.entry.offset) {
-                let returns = returns && function.is_start;
+                let returns = returns && function.is_start && hindered(&function).is_none();
                 all.found.push(Found { wanted: Arc::clone(wanted), function, returns });
             }
         }

@@ -13,7 +13,9 @@ use super::{
     Reason, Remark, RemarkKind,
     functions::{Found, FoundFunctions, Wanted, find},
 };
-use crate::elf::{Arch, ElfError, ImageNotes, Limits, Note, read_notes_where, sample, symbol_addresses};
+use crate::elf::{
+    Arch, DebugFiles, ElfError, ImageNotes, Limits, Note, read_notes_where, sample, symbol_addresses,
+};
 
 /// Symbols of one image that are looked up at most: each look-up reads the image's table.
 const MOST_SYMBOLS: usize = 32;
@@ -45,14 +47,14 @@ impl Unread {
     }
 }
 
-/// Reads the markers of a file that `wanted` names, and looks for functions. `path` is only for people. What is worth a
-/// word about functions goes into `remarks`.
+/// Reads the markers of a file that `wanted` names, and looks for functions, also by the symbols of a debug file. `path`
+/// is only for people. What is worth a word about functions goes into `remarks`.
 pub(super) fn read(
     file: &File,
     path: &Path,
     limits: &Limits,
     wanted: impl FnMut(&str, &str) -> bool,
-    functions: &[Arc<Wanted>],
+    functions: (&[Arc<Wanted>], &DebugFiles),
     remarks: &mut Vec<Remark>,
 ) -> Result<Reading, Unread> {
     let notes = match read_notes_where(file, limits, wanted) {
@@ -63,10 +65,11 @@ pub(super) fn read(
         Err(error @ ElfError::Io { .. }) => return Err(Unread::refused(Reason::Unreadable, false, error)),
         Err(error) => return Err(Unread::refused(Reason::Unusable, true, error)),
     };
+    let (functions, debug) = functions;
     for (what, why) in &notes.skipped {
         tracing::debug!("{path:?}: {what:?}: {why}");
     }
-    let FoundFunctions { found: functions, remarks: more } = match find(file, path, limits, functions) {
+    let FoundFunctions { found: functions, remarks: more } = match find(file, limits, functions, debug) {
         Ok(found) => found,
         Err(error @ ElfError::Changed) => return Err(Unread::refused(Reason::Changed, false, error)),
         Err(error) => {

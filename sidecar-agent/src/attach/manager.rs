@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     bpf::Site,
-    elf::{ImageId, Limits, Note, OVERLAY, identify, inode},
+    elf::{DebugFiles, ImageId, Limits, Note, OVERLAY, identify, inode},
     mapping::{EventKind, Mapping},
 };
 
@@ -108,24 +108,24 @@ impl<A: Attacher> Manager<A> {
     }
 
     /// Looks at an open file and attaches what is wanted of it. A known image costs one `fstat`. `path` is for people, and
-    /// says whether functions are wanted of the file. Ask [`Manager::take_superseded`] and [`Manager::take_remarks`]
-    /// afterwards.
-    pub fn consider(&mut self, file: &File, path: &Path) -> Outcome {
+    /// says whether functions are wanted of the file, `debug` where its debug file may be. Ask [`Manager::take_superseded`]
+    /// and [`Manager::take_remarks`] afterwards.
+    pub fn consider(&mut self, file: &File, path: &Path, debug: &DebugFiles) -> Outcome {
         // A linker sets the file's mode after it has closed it, which is a change too, and nobody tells of it.
         for _ in 1..LOOKS {
-            match self.look_at(file, path) {
+            match self.look_at(file, path, debug) {
                 Outcome::Refused { reason: Reason::Changed, .. } => {}
                 outcome => return outcome,
             }
         }
-        let outcome = self.look_at(file, path);
+        let outcome = self.look_at(file, path, debug);
         if matches!(outcome, Outcome::Refused { reason: Reason::Changed, .. }) {
             self.registry.refused(Reason::Changed);
         }
         outcome
     }
 
-    fn look_at(&mut self, file: &File, path: &Path) -> Outcome {
+    fn look_at(&mut self, file: &File, path: &Path, debug: &DebugFiles) -> Outcome {
         let (id, inode) = match identify(file).and_then(|id| Ok((id, inode(file)?))) {
             Ok(found) => found,
             Err(error) => return self.refuse(None, Reason::Unreadable, error.to_string()),
@@ -141,7 +141,7 @@ impl<A: Attacher> Manager<A> {
         }
         let mut remarks = Vec::new();
         let is_wanted = |provider: &str, name: &str| self.is_wanted(provider, name);
-        let reading = read(file, path, &self.limits, is_wanted, &functions, &mut remarks);
+        let reading = read(file, path, &self.limits, is_wanted, (&functions, debug), &mut remarks);
         self.remarks.append(&mut remarks);
         if !functions.is_empty() {
             self.searched.put(id, Outcome::NothingWanted);

@@ -10,6 +10,7 @@ mod functions;
 mod image;
 mod manager;
 mod registry;
+mod returns;
 mod slots;
 #[cfg(test)]
 mod tests;

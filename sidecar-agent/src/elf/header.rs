@@ -78,6 +78,11 @@ impl<'f> Elf<'f> {
         Ok(Self { reader, arch, limits, header: *header })
     }
 
+    /// The address as linked at which a program begins.
+    pub(super) fn start(&self) -> Option<u64> {
+        Some(self.header.e_entry.get(LE)).filter(|address| *address != 0)
+    }
+
     /// The segments that hold something of the file.
     pub(super) fn segments(&self) -> Result<Vec<Segment>, ElfError> {
         let what = "the table of segments";

@@ -151,7 +151,7 @@ fn look_at(images: &Images, request: &Request) -> bool {
     use std::os::fd::AsRawFd as _;
     let link = PathBuf::from(format!("/proc/self/fd/{}", request.file.as_raw_fd()));
     let path = std::fs::read_link(&link).unwrap_or(link);
-    let outcome = images.consider_with_libraries(&request.file, &path);
+    let outcome = images.consider_of_process(&request.file, &path, request.pid);
     !images.is_suspended()
         && !matches!(
             outcome,

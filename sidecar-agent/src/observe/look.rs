@@ -29,7 +29,8 @@ pub(super) fn consider_executable(shared: &Shared, process: &Process) -> Option<
     let (file, path) = process.executable().ok()?;
     // Asked before it is looked at: what is written to it meanwhile makes it another.
     let id = identify(&file).ok();
-    Some(Program { outcome: shared.consider(&file, &path), file, path, id })
+    let outcome = shared.consider_with(&file, &path, &process.debug_files(&path));
+    Some(Program { outcome, file, path, id })
 }
 
 /// Looks at a file that the config names: then it is worth a line that there is nothing in it to watch, if `say` is

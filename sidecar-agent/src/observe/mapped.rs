@@ -34,7 +34,7 @@ pub(super) fn consider_mapped(shared: &Shared, process: &Process, wanted: &[Stri
     for mapped in mapped(&maps).filter(|mapped| is_wanted(wanted, mapped.path)) {
         // It may be unmapped again.
         if let Ok(file) = process.open_mapped(&mapped) {
-            shared.consider(&file, mapped.path);
+            shared.consider_with(&file, mapped.path, &process.debug_files(mapped.path));
         }
     }
     Ok(())

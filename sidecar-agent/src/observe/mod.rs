@@ -334,6 +334,17 @@ impl Images {
         outcome
     }
 
+    /// The same of a file that this process executes: what belongs to it is looked for as the process sees it.
+    #[must_use]
+    pub fn consider_of_process(&self, file: &File, path: &Path, pid: u32) -> Outcome {
+        let Ok(process) = process::Process::open(pid) else {
+            return self.consider_with_libraries(file, path);
+        };
+        let outcome = self.shared.consider_with(file, path, &process.debug_files(path));
+        look::consider_libraries(&self.shared, file, path);
+        outcome
+    }
+
     /// Looks at a file by its path, and at the wanted libraries that it needs.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::{
     fs::File,
     io::{self, Read},
     os::{
-        fd::OwnedFd,
+        fd::{AsRawFd, OwnedFd},
         unix::{
             ffi::{OsStrExt, OsStringExt},
             fs::OpenOptionsExt,
@@ -22,6 +22,8 @@ use nix::{
     fcntl::{OFlag, openat, readlinkat},
     sys::stat::Mode,
 };
+
+use crate::elf::DebugFiles;
 
 /// Most bytes of a list of mappings that are read: some 80,000 of them, which is more than the kernel allows by default.
 const MOST_MAPS: u64 = 8 << 20;
@@ -69,6 +71,14 @@ impl Process {
         let path = readlinkat(&self.folder, "exe")
             .map_or_else(|_| "(unknown)".into(), |path| PathBuf::from(OsStr::from_bytes(&path.into_vec())));
         Ok((file, path))
+    }
+
+    /// Where the debug file of what it executes or has mapped may be, by a path as it calls it: as it sees it, then on this
+    /// machine.
+    pub(super) fn debug_files(&self, path: &Path) -> DebugFiles {
+        // Through its open folder, for its id may be somebody else's by now.
+        let root = format!("/proc/self/fd/{}/root", self.folder.as_raw_fd());
+        DebugFiles::in_root(Path::new(&root), path)
     }
 
     /// Whether its paths lead elsewhere than this process's: it has another mount namespace, or another root.

@@ -30,7 +30,7 @@ use crate::{
         AttachMethod, BpfError, Features, Kernel, LoadOptions, ProgramStats, RingReader, Scope, StatsWindow,
     },
     config::{Config, threshold},
-    elf::{ImageId, inode},
+    elf::{DebugFiles, ImageId, inode},
     mapping::{self, Mapping},
     sampling::{Rate, signal_state},
     sinks::QueueStats,
@@ -261,6 +261,11 @@ impl Shared {
     }
 
     pub(super) fn consider(&self, file: &File, path: &Path) -> Outcome {
+        self.consider_with(file, path, &DebugFiles::system(path))
+    }
+
+    /// The same of a file whose separate debug file is looked for there.
+    pub(super) fn consider_with(&self, file: &File, path: &Path, debug: &DebugFiles) -> Outcome {
         if self.ignored.is_some() && inode(file).ok() == self.ignored {
             return Outcome::NothingWanted;
         }
@@ -269,7 +274,7 @@ impl Shared {
             if self.suspended.load(Ordering::Acquire) {
                 return Outcome::NothingWanted;
             }
-            (manager.consider(file, path), manager.take_superseded(), manager.take_remarks())
+            (manager.consider(file, path, debug), manager.take_superseded(), manager.take_remarks())
         };
         if !superseded.is_empty() {
             tracing::info!("{} was written to; its former probes are off", shown(path));

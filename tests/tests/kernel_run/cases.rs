@@ -147,6 +147,7 @@ pub(crate) const ALL: &[Case] = &[
     case("an_inode_that_a_watched_file_had", identity::inode_of_a_watched_file),
     case("a_file_that_is_rewritten_while_it_is_looked_at", identity::rewritten_while_looked_at),
     case("a_program_in_a_pivoted_root", elsewhere::pivoted),
+    case("a_debug_file_that_only_a_container_has", elsewhere::debug_file_inside),
     case("a_process_that_mounts_over_its_proc", elsewhere::covered),
     case("a_library_that_only_a_container_has", elsewhere::library_inside),
     case("one_file_on_the_host_and_in_overlays", elsewhere::one_file_below),

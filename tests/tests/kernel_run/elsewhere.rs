@@ -48,6 +48,54 @@ pub(crate) fn pivoted() -> Result<()> {
     Ok(())
 }
 
+/// A stripped program in such a root, whose symbols are in a debug file that only the root has.
+pub(crate) fn debug_file_inside() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let (source, whole) = (scratch.path("main.c"), scratch.path("whole"));
+    std::fs::write(
+        &source,
+        "#include <stdio.h>\n__attribute__((noipa)) int wanted(int n) { return n + 1; }\n\
+         int main(void) { char line[80]; int n = 0; puts(\"ready\"); fflush(stdout);\n\
+         while (fgets(line, sizeof line, stdin)) { n = wanted(n); puts(\"ok\"); fflush(stdout); } return n > 99; }\n",
+    )?;
+    let (debug, inside) = (scratch.path("inside.debug"), scratch.path("stripped"));
+    let run = |program: &str, args: &[&std::ffi::OsStr]| -> Result<()> {
+        let status = Command::new(program).args(args).status()?;
+        ensure!(status.success(), "{program}: {status}");
+        Ok(())
+    };
+    let path = |path: &PathBuf| path.clone().into_os_string();
+    run("cc", &["-static".as_ref(), "-O1".as_ref(), "-o".as_ref(), &path(&whole), &path(&source)])?;
+    run("objcopy", &["--only-keep-debug".as_ref(), &path(&whole), &path(&debug)])?;
+    let link = format!("--add-gnu-debuglink={}", debug.display());
+    run("objcopy", &["--strip-all".as_ref(), link.as_ref(), &path(&whole), &path(&inside)])?;
+    let provider = provider();
+    let lines = format!("{ALL}functions: [{{file: '/app/inside', provider: {provider}, symbol: wanted}}]\n");
+    let agent = Agent::start(&scratch.config(&lines)?)?;
+    let root = scratch.path("root");
+    std::fs::create_dir(&root)?;
+    let script = format!(
+        "mount -t tmpfs none {root} && mkdir -p {root}/old {root}/app {root}/usr/lib/debug/app && \
+         cp {stripped} {root}/app/inside && cp {debug} {root}/usr/lib/debug/app && \
+         cd {root} && pivot_root . old && exec /app/inside",
+        root = root.display(),
+        stripped = inside.display(),
+        debug = debug.display()
+    );
+    let mut running = isolated(&script)?;
+    agent.wait_for_log("attached to /app/inside")?;
+    for _ in 0..5 {
+        assert_eq!(running.ask("go on")?, "ok");
+    }
+    until("five calls", || {
+        let (hits, _) = balance(&agent.metrics()?, &provider, "wanted");
+        Ok((hits == 5).then_some(()))
+    })?;
+    running.finish()?;
+    agent.finish()?;
+    Ok(())
+}
+
 /// A process that has mounted something over its /proc, or over its own program, is seen through the agent's /proc.
 pub(crate) fn covered() -> Result<()> {
     let scratch = Scratch::new()?;

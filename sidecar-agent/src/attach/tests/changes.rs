@@ -36,8 +36,14 @@ fn another_name_or_mode_does_not_attach_again() {
     ];
     for change in changes {
         change();
-        assert_eq!(bench.manager.consider(&file, &path), Outcome::AlreadyAttached);
-        assert_eq!(bench.manager.consider(&file, &path), Outcome::AlreadyAttached);
+        assert_eq!(
+            bench.manager.consider(&file, &path, &crate::elf::DebugFiles::none()),
+            Outcome::AlreadyAttached
+        );
+        assert_eq!(
+            bench.manager.consider(&file, &path, &crate::elf::DebugFiles::none()),
+            Outcome::AlreadyAttached
+        );
     }
     assert_eq!((bench.kernel().links.len(), bench.kernel().live), (1, 1));
     assert!(bench.manager.take_superseded().is_empty());

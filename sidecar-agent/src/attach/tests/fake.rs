@@ -16,7 +16,7 @@ use crate::{
     bpf::Site,
     config::{ArgConfig, FileText, ProbeConfig, Source, Sources, load},
     elf::{
-        Arch,
+        Arch, DebugFiles,
         testing::{Build, BuildNote},
     },
     mapping::{Mapping, from_config},
@@ -177,7 +177,7 @@ impl Bench {
     }
 
     pub(super) fn consider(&mut self, path: &Path) -> Outcome {
-        self.manager.consider(&File::open(path).unwrap(), path)
+        self.manager.consider(&File::open(path).unwrap(), path, &DebugFiles::system(path))
     }
 
     /// Looks at a new file with these markers.

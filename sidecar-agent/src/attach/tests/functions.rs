@@ -8,6 +8,7 @@ use std::{
 use sidecar_common::{FRAME_ENTRY, FRAME_NONE, FRAME_RETURN, LOC_ELAPSED, LOC_REGISTER, NO_HISTOGRAM};
 
 use super::*;
+use crate::elf::DebugFiles;
 
 const SOURCE: &str = "int one(int a, const char *text) { return a + (text != 0); }\n\
                       int two(int a) { return a * 2; }\nint data = 1;\n\
@@ -134,7 +135,8 @@ fn a_file_is_meant_by_its_path_a_glob_or_its_name() {
     let own = std::env::current_exe().unwrap();
     let entry = format!("- {{file: '{}', symbol: nosuch}}\n", own.display());
     let mut bench = Bench::of_functions(&entry);
-    let outcome = bench.manager.consider(&File::open(&own).unwrap(), Path::new("/elsewhere"));
+    let outcome =
+        bench.manager.consider(&File::open(&own).unwrap(), Path::new("/elsewhere"), &DebugFiles::none());
     assert_eq!(outcome, Outcome::NothingWanted);
     assert_eq!(remarks(&mut bench)[0].0, RemarkKind::Nothing);
 }
@@ -182,4 +184,33 @@ fn a_pattern_that_is_none_is_refused_with_its_place() {
     let config = crate::config::load(&sources).unwrap();
     let error = WantedFunctions::new(&config).unwrap_err().to_string();
     assert!(error.starts_with("s.yml:2: functions[0].regex: not a regular expression"), "{error}");
+}
+
+#[test]
+fn a_return_that_there_is_none_of_is_not_watched_and_the_entry_is() {
+    let entry = "regex: '^(_start|one)$', on: entry_and_return";
+    let mut bench = Bench::of_functions(&anywhere(entry));
+    let program = compile(&bench, "p", "c");
+    // Two entries, and one return.
+    assert_eq!(bench.consider(&program), Outcome::Attached { probes: 3, sites: 3 });
+    let said = remarks(&mut bench);
+    let [(RemarkKind::NoReturn, message)] = &said[..] else { panic!("{said:?}") };
+    assert!(message.starts_with("the return of _start is not watched: it is not called"), "{message}");
+    assert_eq!(bench.kernel().returns.len(), 1);
+}
+
+#[test]
+fn a_separate_debug_file_in_the_root_of_a_process_is_found() {
+    let mut bench = Bench::of_functions(&anywhere("symbol: two"));
+    let program = compile(&bench, "p", "c");
+    let root = bench.path("root");
+    std::fs::create_dir_all(root.join("app/.debug")).unwrap();
+    let (debug, inside) = (root.join("app/.debug/p.debug"), root.join("app/p"));
+    let run = |command: &mut Command| assert!(command.status().unwrap().success());
+    run(Command::new("objcopy").arg("--only-keep-debug").args([&program, &debug]));
+    let link = format!("--add-gnu-debuglink={}", debug.display());
+    run(Command::new("objcopy").args(["--strip-all", &link]).args([&program, &inside]));
+    let (file, path) = (File::open(&inside).unwrap(), Path::new("/app/p"));
+    let debug = DebugFiles::in_root(&root, path);
+    assert_eq!(bench.manager.consider(&file, path, &debug), Outcome::Attached { probes: 1, sites: 1 });
 }

@@ -98,7 +98,7 @@ fn what_is_no_file_is_refused_with_the_reason() {
     let mut bench = Bench::new([mapping("app:one")]);
     let folder = bench.path("");
     let file = File::open(&folder).unwrap();
-    let outcome = bench.manager.consider(&file, Path::new("folder"));
+    let outcome = bench.manager.consider(&file, Path::new("folder"), &crate::elf::DebugFiles::none());
     assert!(matches!(outcome, Outcome::Refused { reason: Reason::Unreadable, .. }), "{outcome:?}");
 }
 

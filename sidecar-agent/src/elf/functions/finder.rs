@@ -51,7 +51,7 @@ pub(super) fn find(
     count(walked, "the symbols", &mut incomplete);
     finder.offsets()?;
     let matched = finder.wanted.into_iter().map(|wanted| wanted.functions).collect();
-    Ok(FileFunctions { arch: elf.arch, matched, symbols, debug_file, incomplete })
+    Ok(FileFunctions { arch: elf.arch, start: elf.start(), matched, symbols, debug_file, incomplete })
 }
 
 struct Finder<'c, 'e, 'f, 'l> {

@@ -72,6 +72,8 @@ pub struct Functions {
 pub struct FileFunctions {
     /// The processor that it is for.
     pub arch: Arch,
+    /// The address as linked at which a program begins; `None` for a library.
+    pub start: Option<u64>,
     /// For each pattern, in the order in which they were given.
     pub matched: Vec<Functions>,
     /// How many symbols were looked at.
