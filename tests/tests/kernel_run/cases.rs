@@ -141,6 +141,7 @@ pub(crate) const ALL: &[Case] = &[
     case("entries_of_functions_that_mean_nothing_are_told", functions::bad_entries),
     case("libraries_that_are_loaded_later", dlopen::loaded_later),
     case("many_idle_processes_cost_next_to_nothing", dlopen::many_idle),
+    case("a_library_of_no_such_name", dlopen::of_no_such_name),
     case("a_rewritten_file_of_the_same_size_and_time", identity::same_size_and_time),
     case("a_replaced_file_of_the_same_size_and_time", identity::replaced_alike),
     case("an_inode_that_a_plain_file_had", identity::inode_of_a_plain_file),

@@ -99,3 +99,22 @@ pub(crate) fn many_idle() -> Result<()> {
     agent.finish()?;
     Ok(())
 }
+
+/// A library that is nowhere is said, and keeps nothing else from being watched.
+pub(crate) fn of_no_such_name() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let target = Target::compile(&scratch.path("program"))?;
+    let config = format!(
+        "sampling: {{enabled: false}}\ndiscovery: {{libraries: [libnosuch.so.9, /nowhere/libnosuch.so], files: ['{}']}}\n{}",
+        target.path().display(),
+        target.probes()
+    );
+    let agent = Agent::start(&scratch.config(&config)?)?;
+    let log = agent.log();
+    ensure!(log.contains("the library libnosuch.so.9 is in none of the loader's folders"), "{log}");
+    ensure!(log.contains("discovery names /nowhere/libnosuch.so, but it can't be opened"), "{log}");
+    target.run(&["hit 3"])?;
+    ensure!(agent.health()?["components"]["attachments"]["status"] == "healthy", "{}", agent.log());
+    agent.finish()?;
+    Ok(())
+}
