@@ -118,10 +118,16 @@ pub(crate) fn closed_pipe() -> Result<()> {
     drop(reader);
     target.run(&["hit 10"])?;
     wait_for_trouble(&agent, "Broken pipe")?;
-    let metrics = agent.metrics()?;
-    assert_eq!(metrics.count("sidecar_events_dropped_total", &[("reason", "write_failed")]), 10);
+    // Other programs of this machine may fire sidecar's own markers.
+    let dropped = until("every event of the program has failed", || {
+        let metrics = agent.metrics()?;
+        let dropped = metrics.count("sidecar_events_dropped_total", &[("reason", "write_failed")]);
+        Ok((dropped >= 10).then_some(dropped))
+    })?;
     let log = agent.finish()?;
-    assert!(log.contains("10 events were not written to stdout"), "{log}");
+    let said = log.lines().find_map(|line| line.split_once(" events were not written to stdout"));
+    let count = said.and_then(|(before, _)| before.rsplit(' ').next()?.parse::<u64>().ok());
+    assert!(count.is_some_and(|count| count >= dropped), "{dropped}: {log}");
     Ok(())
 }
 
@@ -142,7 +148,8 @@ pub(crate) fn unread_pipe() -> Result<()> {
             let received = metrics.count("sidecar_records_received_total", &[]);
             let dropped = metrics.count("sidecar_sink_events_dropped_total", &[("sink", "stdout")]);
             let waiting = metrics.count("sidecar_queue_size", &[]);
-            Ok((received == 2000 * burst && waiting == 0).then_some(dropped))
+            // Other programs of this machine may fire sidecar's own markers.
+            Ok((received >= 2000 * burst && waiting == 0).then_some(dropped))
         })?;
     }
     assert!(dropped > 0);
