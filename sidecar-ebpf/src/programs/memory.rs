@@ -68,8 +68,9 @@ struct Search {
     found: Found,
 }
 
-/// Looks at one element after the other: a `bpf_loop`, so that the verifier sees it once.
-#[inline(never)]
+/// Looks at one element after the other: a `bpf_loop`, so that the verifier sees it once. Inlined, because a frame more does
+/// not fit into the 512 bytes of stack that kernels before 6.13 have for a held start.
+#[inline(always)]
 fn look_through(search: &mut Search) {
     // SAFETY: the callback has the signature that bpf_loop asks for, and search outlives the call.
     unsafe {
