@@ -96,7 +96,8 @@ static PyObject *native_enabled(PyObject *module, PyObject *marker)
 {
     (void)module;
     long number = PyLong_AsLong(marker);
-    if (number < 0) {
+    /* A larger number would be another marker's once it is cut to 32 bits. */
+    if (number < 0 || number > SIDECAR_MARKER_ANOMALY) {
         PyErr_Clear();
         Py_RETURN_FALSE;
     }
